@@ -27,7 +27,8 @@ impl Day {
 
     /// Reads `2026-11-21`.
     pub fn parse(text: &str) -> Option<Self> {
-        let well_formed = text.len() == 10 && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
+        let well_formed = text.len() == 10
+            && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
         if well_formed { text.parse().ok().map(Self) } else { None }
     }
 
@@ -45,7 +46,8 @@ impl Day {
 
     /// Every day from this one to `last`, both included.
     pub fn through(self, last: Self) -> impl Iterator<Item = Self> {
-        std::iter::successors(Some(self), |day| (*day < day.next()).then(|| day.next())).take_while(move |day| *day <= last)
+        std::iter::successors(Some(self), |day| (*day < day.next()).then(|| day.next()))
+            .take_while(move |day| *day <= last)
     }
 
     /// The civil date.
@@ -112,7 +114,12 @@ impl Moment {
             Printed::Day(day) => day.to_string(),
             Printed::Civil(civil) => format!(
                 "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
-                civil.year(), civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second()
+                civil.year(),
+                civil.month(),
+                civil.day(),
+                civil.hour(),
+                civil.minute(),
+                civil.second()
             ),
         }
     }
@@ -142,8 +149,14 @@ pub fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
     let (sign, magnitude) = if seconds < 0 { ('-', seconds.unsigned_abs()) } else { ('+', seconds.unsigned_abs()) };
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{sign}{:02}:{:02}",
-        civil.year(), civil.month(), civil.day(), civil.hour(), civil.minute(), civil.second(),
-        magnitude / 3600, magnitude / 60 % 60
+        civil.year(),
+        civil.month(),
+        civil.day(),
+        civil.hour(),
+        civil.minute(),
+        civil.second(),
+        magnitude / 3600,
+        magnitude / 60 % 60
     )
 }
 
@@ -183,7 +196,11 @@ fn read_with(text: &str, format: &str, zone: &TimeZone) -> Option<Moment> {
 
 /// The instant of a wall time; in a gap or fold of the clock the earlier offset counts, so the answer is always defined.
 fn instant(civil: DateTime, zone: &TimeZone) -> Timestamp {
-    zone.to_ambiguous_timestamp(civil).compatible().unwrap_or(if civil.year() < 0 { Timestamp::MIN } else { Timestamp::MAX })
+    zone.to_ambiguous_timestamp(civil).compatible().unwrap_or(if civil.year() < 0 {
+        Timestamp::MIN
+    } else {
+        Timestamp::MAX
+    })
 }
 
 #[cfg(test)]
@@ -209,7 +226,14 @@ mod tests {
 
     #[test]
     fn every_spelling_of_one_moment_has_one_normal_form() {
-        for text in ["2026-11-21T14:03:16", "2026-11-21 14:03:16", " 2026-11-21 14:03:16.123 ", "21/11/2026 14:03:16", "2026-11-21T14:03:16-03:00", "2026-11-21 14:03:16 -03:00"] {
+        for text in [
+            "2026-11-21T14:03:16",
+            "2026-11-21 14:03:16",
+            " 2026-11-21 14:03:16.123 ",
+            "21/11/2026 14:03:16",
+            "2026-11-21T14:03:16-03:00",
+            "2026-11-21 14:03:16 -03:00",
+        ] {
             let moment = read(text).unwrap_or_else(|| panic!("{text}"));
             assert_eq!(moment.normal_form(), "2026-11-21T14:03:16", "{text}");
             assert_eq!(moment.rfc3339(&buenos_aires()), "2026-11-21T14:03:16-03:00", "{text}");
@@ -227,14 +251,28 @@ mod tests {
 
     #[test]
     fn what_is_no_date_is_refused() {
-        for bad in ["", "ayer", "2026-13-01", "2026-02-30 10:00:00", "32/01/2026", "2026-11-21T25:00:00", "20261121", "2026-11-21x14:03:16", "２０２６-11-21"] {
+        for bad in [
+            "",
+            "ayer",
+            "2026-13-01",
+            "2026-02-30 10:00:00",
+            "32/01/2026",
+            "2026-11-21T25:00:00",
+            "20261121",
+            "2026-11-21x14:03:16",
+            "２０２６-11-21",
+        ] {
             assert_eq!(read(bad), None, "{bad}");
         }
     }
 
     #[test]
     fn a_range_of_days_includes_both_ends_and_crosses_months() {
-        let days: Vec<String> = Day::parse("2026-11-29").unwrap().through(Day::parse("2026-12-01").unwrap()).map(|d| d.to_string()).collect();
+        let days: Vec<String> = Day::parse("2026-11-29")
+            .unwrap()
+            .through(Day::parse("2026-12-01").unwrap())
+            .map(|d| d.to_string())
+            .collect();
         assert_eq!(days, ["2026-11-29", "2026-11-30", "2026-12-01"]);
     }
 

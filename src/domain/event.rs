@@ -24,7 +24,8 @@ impl EventId {
 
     /// The id of something that the daemon itself has to say, such as the beginning of an outage; equal parts give equal ids.
     pub fn of_notice(parts: &[&str]) -> Self {
-        let bytes: Vec<&[u8]> = std::iter::once(b"notice".as_slice()).chain(parts.iter().map(|part| part.as_bytes())).collect();
+        let bytes: Vec<&[u8]> =
+            std::iter::once(b"notice".as_slice()).chain(parts.iter().map(|part| part.as_bytes())).collect();
         Self::of_parts(&bytes)
     }
 
@@ -74,7 +75,10 @@ impl fmt::Debug for EventId {
 
 /// The type of an event, as it stands on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each variant is the wire name in `as_str`, and the table in docs/events.md says when it is sent")]
+#[expect(
+    missing_docs,
+    reason = "each variant is the wire name in `as_str`, and the table in docs/events.md says when it is sent"
+)]
 pub enum EventType {
     CreditReceived,
     CreditPending,
@@ -268,9 +272,17 @@ pub fn payment_key(account: &AccountName, identity: &str) -> String {
 
 /// Whether a fact first seen at `detected` is late: more than `late_after` after it happened, or on a later local day
 /// (`today`) where only the day is known.
-pub fn is_late(occurred: &Moment, detected: Timestamp, today: super::day::Day, late_after: std::time::Duration) -> bool {
+pub fn is_late(
+    occurred: &Moment,
+    detected: Timestamp,
+    today: super::day::Day,
+    late_after: std::time::Duration,
+) -> bool {
     match occurred.instant() {
-        Some(at) => detected.duration_since(at) > jiff::SignedDuration::try_from(late_after).unwrap_or(jiff::SignedDuration::MAX),
+        Some(at) => {
+            detected.duration_since(at)
+                > jiff::SignedDuration::try_from(late_after).unwrap_or(jiff::SignedDuration::MAX)
+        }
         None => occurred.day() < today,
     }
 }
@@ -291,7 +303,8 @@ mod tests {
 
     #[test]
     fn every_part_counts() {
-        let slot = |account: &str, source, id: &str| Slot::of(&AccountName::new(account), source, &Identity::Keyed(id.into()));
+        let slot =
+            |account: &str, source, id: &str| Slot::of(&AccountName::new(account), source, &Identity::Keyed(id.into()));
         let base = slot("a", SourceKind::Movements, "1");
         assert_ne!(base, slot("b", SourceKind::Movements, "1"));
         assert_ne!(base, slot("a", SourceKind::Links, "1"));

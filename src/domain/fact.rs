@@ -195,7 +195,9 @@ pub enum View {
 impl View {
     /// The facts that follow from this view for a row of which `known` was announced.
     pub fn facts(self, known: FactSet) -> FactSet {
-        use FactKind::{Credited, Debited, LinkExpired, LinkFailed, LinkPaid, Pending, QrPaid, Refunded, Rejected, Settled, Voided};
+        use FactKind::{
+            Credited, Debited, LinkExpired, LinkFailed, LinkPaid, Pending, QrPaid, Refunded, Rejected, Settled, Voided,
+        };
         let one = |kind| FactSet::EMPTY.with(kind);
         let facts = match self {
             Self::Credit(status) => match status {
@@ -205,14 +207,18 @@ impl View {
                 StatusKind::Pending => one(Pending),
                 StatusKind::Reversed => one(Credited).with(Refunded),
                 StatusKind::Cancelled if known.has(Credited) => one(Refunded),
-                StatusKind::Rejected | StatusKind::Cancelled if known.has(Pending) || known.has(Credited) => one(Rejected),
+                StatusKind::Rejected | StatusKind::Cancelled if known.has(Pending) || known.has(Credited) => {
+                    one(Rejected)
+                }
                 // Never announced as anything: a refused attempt is no news.
                 StatusKind::Rejected | StatusKind::Cancelled => FactSet::EMPTY,
             },
             Self::Debit(StatusKind::Approved | StatusKind::Unknown) => one(Debited),
             Self::RefundRow(StatusKind::Approved | StatusKind::Unknown) => one(Refunded),
             Self::Debit(StatusKind::Pending | StatusKind::Rejected | StatusKind::Reversed | StatusKind::Cancelled)
-            | Self::RefundRow(StatusKind::Pending | StatusKind::Rejected | StatusKind::Reversed | StatusKind::Cancelled)
+            | Self::RefundRow(
+                StatusKind::Pending | StatusKind::Rejected | StatusKind::Reversed | StatusKind::Cancelled,
+            )
             | Self::OrderOpen
             | Self::PlainCashin => FactSet::EMPTY,
             Self::Sale { refunded, voided } => {
@@ -262,7 +268,13 @@ impl View {
                     2
                 }
             }
-            Self::RefundOfSale | Self::VoidOfSale | Self::OrderExpired | Self::OrderFailed | Self::LinkCashin | Self::QrCashin | Self::Settlement => 2,
+            Self::RefundOfSale
+            | Self::VoidOfSale
+            | Self::OrderExpired
+            | Self::OrderFailed
+            | Self::LinkCashin
+            | Self::QrCashin
+            | Self::Settlement => 2,
         }
     }
 
@@ -295,7 +307,11 @@ mod tests {
         use StatusKind::{Pending as P, Rejected as R};
         assert_eq!(story(&[P, P, Approved, Approved]), [vec![Pending], vec![], vec![Credited], vec![]]);
         assert_eq!(story(&[P, R]), [vec![Pending], vec![Rejected]]);
-        assert_eq!(story(&[Approved, P, Approved]), [vec![Credited], vec![], vec![]], "a stale view takes nothing back");
+        assert_eq!(
+            story(&[Approved, P, Approved]),
+            [vec![Credited], vec![], vec![]],
+            "a stale view takes nothing back"
+        );
         assert_eq!(story(&[Approved, Reversed]), [vec![Credited], vec![Refunded]]);
         assert_eq!(story(&[Reversed]), [vec![Credited, Refunded]], "it came in and went back while nobody looked");
         assert_eq!(story(&[Approved, Cancelled]), [vec![Credited], vec![Refunded]]);

@@ -86,7 +86,11 @@ impl Money {
             None => (text, 0),
         };
         if exponent.abs() > 30 {
-            return if mantissa.bytes().all(|b| matches!(b, b'0' | b'.' | b'-')) { Ok(Self(0)) } else { Err(MoneyError::OutOfRange) };
+            return if mantissa.bytes().all(|b| matches!(b, b'0' | b'.' | b'-')) {
+                Ok(Self(0))
+            } else {
+                Err(MoneyError::OutOfRange)
+            };
         }
         let (negative, digits) = sign(mantissa);
         let (whole, decimals) = digits.split_once('.').unwrap_or((digits, ""));

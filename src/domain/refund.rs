@@ -62,7 +62,9 @@ impl Book {
             unbound.details = row;
             return None;
         }
-        let ordinal = self.entries.iter().filter(|memory| memory.facts.has(kind)).map(|memory| memory.ordinal).max().unwrap_or(0) + 1;
+        let ordinal =
+            self.entries.iter().filter(|memory| memory.facts.has(kind)).map(|memory| memory.ordinal).max().unwrap_or(0)
+                + 1;
         self.entries.push(Memory {
             ordinal,
             facts: FactSet::EMPTY.with(kind),
@@ -78,7 +80,11 @@ impl Book {
 
     /// What to write back.
     pub fn changes(&self) -> Vec<Change> {
-        if self.entries == self.stored { Vec::new() } else { vec![Change { slot: BOOK, memories: self.entries.clone() }] }
+        if self.entries == self.stored {
+            Vec::new()
+        } else {
+            vec![Change { slot: BOOK, memories: self.entries.clone() }]
+        }
     }
 }
 
@@ -101,13 +107,17 @@ mod tests {
 
     #[test]
     fn two_rows_are_two_partial_refunds() {
-        let signals = [Signal::Flag(Refunded), Signal::Row(Refunded, 7), Signal::Row(Refunded, 8), Signal::Row(Refunded, 7)];
+        let signals =
+            [Signal::Flag(Refunded), Signal::Row(Refunded, 7), Signal::Row(Refunded, 8), Signal::Row(Refunded, 7)];
         assert_eq!(told(&signals), [Some(1), None, Some(2), None]);
     }
 
     #[test]
     fn a_void_is_no_refund() {
-        assert_eq!(told(&[Signal::Flag(Refunded), Signal::Flag(Voided), Signal::Row(Voided, 3)]), [Some(1), Some(1), None]);
+        assert_eq!(
+            told(&[Signal::Flag(Refunded), Signal::Flag(Voided), Signal::Row(Voided, 3)]),
+            [Some(1), Some(1), None]
+        );
     }
 
     #[test]

@@ -70,7 +70,9 @@ impl Pattern {
             "*" => Some(Self::Everything),
             "system.*" => Some(Self::System),
             _ => match text.strip_suffix('*') {
-                Some(family) if family.ends_with('.') && EventType::ALL.iter().any(|kind| kind.as_str().starts_with(family)) => {
+                Some(family)
+                    if family.ends_with('.') && EventType::ALL.iter().any(|kind| kind.as_str().starts_with(family)) =>
+                {
                     Some(Self::Family(family.to_owned()))
                 }
                 Some(_) => None,
@@ -129,7 +131,9 @@ impl Route {
     /// Whether an event goes this way. A destination never gets the news of its own failure, because it could not.
     pub fn takes(&self, kind: EventType, account: Option<&AccountName>, about: Option<&str>) -> bool {
         let account_fits = self.accounts.is_empty() || account.is_none_or(|account| self.accounts.contains(account));
-        account_fits && about != Some(self.destination.as_str()) && self.patterns.iter().any(|pattern| pattern.matches(kind))
+        account_fits
+            && about != Some(self.destination.as_str())
+            && self.patterns.iter().any(|pattern| pattern.matches(kind))
     }
 }
 

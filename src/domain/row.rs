@@ -35,7 +35,8 @@ pub enum StatusKind {
 
 impl StatusKind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Approved, Self::Pending, Self::Rejected, Self::Reversed, Self::Cancelled, Self::Unknown];
+    pub const ALL: [Self; 6] =
+        [Self::Approved, Self::Pending, Self::Rejected, Self::Reversed, Self::Cancelled, Self::Unknown];
 
     /// The name on the wire and in the configuration's maps.
     pub const fn as_str(self) -> &'static str {

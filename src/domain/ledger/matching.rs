@@ -24,7 +24,13 @@ struct Pairing {
 
 impl Pairing {
     /// Pairs what has equal keys; inside a key the furthest along with the furthest along, then the older first.
-    fn merge<K: Ord>(&mut self, memories: &[Memory], rows: &[Traits], memory_key: impl Fn(&Memory) -> K, row_key: impl Fn(&Traits) -> K) {
+    fn merge<K: Ord>(
+        &mut self,
+        memories: &[Memory],
+        rows: &[Traits],
+        memory_key: impl Fn(&Memory) -> K,
+        row_key: impl Fn(&Traits) -> K,
+    ) {
         let mut left: Vec<_> = memories
             .iter()
             .enumerate()
@@ -53,7 +59,8 @@ impl Pairing {
     /// A largest pairing of what is left, by augmenting paths: a row that could only be one thing is not robbed of it
     /// by a row that could be either.
     fn augment(&mut self, memories: &[Memory], rows: &[Traits]) {
-        let mut order: Vec<usize> = (0..rows.len()).filter(|row| self.of_row.get(*row).is_some_and(Option::is_none)).collect();
+        let mut order: Vec<usize> =
+            (0..rows.len()).filter(|row| self.of_row.get(*row).is_some_and(Option::is_none)).collect();
         order.sort_by_key(|row| rows.get(*row).map(|row| (std::cmp::Reverse(row.rank), row.party)));
         let mut candidates: Vec<(usize, Party)> = memories
             .iter()
@@ -62,7 +69,9 @@ impl Pairing {
             .filter(|(_, taken)| !**taken)
             .map(|((index, memory), _)| (index, memory.party))
             .collect();
-        candidates.sort_by_key(|(index, _)| memories.get(*index).map(|memory| (std::cmp::Reverse(memory.rank), seniority(memory))));
+        candidates.sort_by_key(|(index, _)| {
+            memories.get(*index).map(|memory| (std::cmp::Reverse(memory.rank), seniority(memory)))
+        });
         if candidates.is_empty() {
             return;
         }
@@ -94,7 +103,13 @@ fn seniority(memory: &Memory) -> u32 {
 /// Finds a memory for `row`, moving earlier owners aside where they have an alternative.
 ///
 /// Depth is bounded by the number of candidates, and each is visited once a call.
-fn claim(row: usize, rows: &[Traits], candidates: &[(usize, Party)], owner: &mut [Option<usize>], visited: &mut [bool]) -> bool {
+fn claim(
+    row: usize,
+    rows: &[Traits],
+    candidates: &[(usize, Party)],
+    owner: &mut [Option<usize>],
+    visited: &mut [bool],
+) -> bool {
     let Some(party) = rows.get(row).map(|row| row.party) else { return false };
     for (place, (_, candidate)) in candidates.iter().enumerate() {
         let Some(seen) = visited.get_mut(place) else { return false };

@@ -194,7 +194,9 @@ impl Ledger {
 
     /// The payment hash of a remembered sale, found by the hash of its sale id.
     pub fn payment_of_sale(&self, sale: u64) -> Option<u64> {
-        let known = |memory: &&Memory| memory.sale == sale && memory.payment != 0 && memory.facts.has(super::fact::FactKind::Credited);
+        let known = |memory: &&Memory| {
+            memory.sale == sale && memory.payment != 0 && memory.facts.has(super::fact::FactKind::Credited)
+        };
         self.slots.values().flatten().find(known).map(|memory| memory.payment)
     }
 }
@@ -211,7 +213,12 @@ impl Traits {
     fn of(row: &Row, scratch: &mut String) -> Self {
         let text = |field: &Option<String>| field.as_deref().map_or(0, short_hash);
         scratch.clear();
-        let words = [Some(&row.status.raw), row.payer.name.as_ref(), row.references.sale_point.as_ref(), row.payer.card_last4.as_ref()];
+        let words = [
+            Some(&row.status.raw),
+            row.payer.name.as_ref(),
+            row.references.sale_point.as_ref(),
+            row.payer.card_last4.as_ref(),
+        ];
         for word in words.into_iter().flatten() {
             scratch.push_str(word.trim());
             scratch.push('\u{1f}');
