@@ -4,6 +4,8 @@
 //! and says what is new. It is pure; [`model`](self) in the tests is a slow twin that it is checked against.
 
 mod diff;
+#[cfg(test)]
+mod laws;
 mod matching;
 #[cfg(test)]
 mod model;
