@@ -1,1 +1,241 @@
-//! (to be written)
+//! The composition root: the only file that names every concrete type.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use tokio::net::TcpListener;
+use tracing::{info, warn};
+
+use crate::api::{ApiState, Health};
+use crate::channels::{Channel, build};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
+use crate::domain::account::SourceKind;
+use crate::domain::event::Event;
+use crate::domain::retry::Schedule;
+use crate::domain::route::Route;
+use crate::http::{ReqwestTransport, Transport};
+use crate::lifecycle::Lifecycle;
+use crate::pipeline::Nudge;
+use crate::pipeline::announce::Herald;
+use crate::pipeline::digest::Policy;
+use crate::pipeline::dispatcher::{Dispatcher, Witness};
+use crate::pipeline::janitor::Janitor;
+use crate::pipeline::watcher::{Listener, Watcher};
+use crate::sources::Source;
+use crate::sources::agenda::Agenda;
+use crate::sources::sipago::SipagoSource;
+use crate::sources::telepagos::TelepagosSource;
+use crate::store::embedded::EmbeddedStore;
+use crate::store::redis::RedisStore;
+use crate::store::{Archive, Store, StoreError};
+
+/// Attempts at once over all destinations; each has its own cap below.
+const ATTEMPTS_AT_ONCE: usize = 256;
+
+/// Ledgers are remembered for the look-back and this long more, so that identity outlives all that can be listed.
+const MARGIN: Duration = Duration::from_secs(15 * 86_400);
+
+/// The wall clock, for commands that need a time once.
+pub fn now() -> Timestamp {
+    SystemClock.now()
+}
+
+/// An opened store in both views.
+#[derive(Clone, Debug)]
+pub struct Opened {
+    /// The pipeline's.
+    pub store: Arc<dyn Store>,
+    /// The operator's.
+    pub archive: Arc<dyn Archive>,
+}
+
+/// Who watches the daemon at work.
+#[derive(Clone, Debug)]
+pub struct Witnesses {
+    /// Of commits.
+    pub listener: Arc<dyn Listener>,
+    /// Of attempts.
+    pub witness: Arc<dyn Witness>,
+}
+
+/// Opens the store to write.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_store(config: &StoreConfig) -> Result<Opened, StoreError> {
+    match &config.backend {
+        Backend::Embedded(path) => {
+            let store = Arc::new(EmbeddedStore::open(path, &config.instance)?);
+            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, archive: store })
+        }
+        Backend::Redis(url) => {
+            let store = Arc::new(RedisStore::connect(config, url).await?);
+            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, archive: store })
+        }
+    }
+}
+
+/// Opens the store for an operator's command; the embedded one may be in use by the daemon.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
+    match &config.backend {
+        Backend::Embedded(path) => Ok(Arc::new(EmbeddedStore::open_reader(path)?)),
+        Backend::Redis(url) => Ok(Arc::new(RedisStore::connect(config, url).await?)),
+    }
+}
+
+/// Every destination of the configuration.
+///
+/// # Errors
+/// When a destination cannot be built, such as an unreadable authority file.
+pub fn channels(config: &Config) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
+    build::build_all(config, Arc::new(SystemClock)).context("a destination cannot be built")
+}
+
+/// An event as webhooks see it in full.
+pub fn event_json(config: &Config, event: &Event) -> serde_json::Value {
+    let body = crate::channels::webhook::payload::body(event, Detail::Full, &config.timezone);
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+/// Starts the daemon's loops on a lifecycle: everything is open, bound and read when this returns.
+///
+/// # Errors
+/// When the store, the listener or a destination cannot be opened.
+pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses) -> anyhow::Result<Opened> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let opened = open_store(&config.store).await.context("the store cannot be opened")?;
+    for warning in opened.store.warnings().await? {
+        warn!("{warning}");
+    }
+    let reclaimed = opened.store.reclaim().await?;
+    if reclaimed > 0 {
+        info!(deliveries = reclaimed, "taken over from the run before, which did not end in order");
+    }
+    let channels = build::build_all(config, Arc::clone(&clock)).context("a destination cannot be built")?;
+    let health = Arc::new(Health::default());
+    listen(config, lifecycle, &health).await?;
+    let nudge = Nudge::default();
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
+    let sources = sources(config, &transport, &clock);
+    info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
+    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, witnesses.witness);
+    watch(config, lifecycle, &opened, &clock, sources, &nudge, &witnesses.listener);
+    let janitor = Janitor::new(Arc::clone(&opened.store), config.retention);
+    let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register("janitor"));
+    lifecycle.spawn("janitor", janitor.run(stop, move |wait| heart.rest(wait)));
+    health.serving();
+    Ok(opened)
+}
+
+async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>) -> anyhow::Result<()> {
+    let Some(address) = config.http.listen else { return Ok(()) };
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`http.listen`)"))?;
+    let hearts = lifecycle.heartbeats();
+    let state = ApiState::new(Arc::clone(health), move || hearts.dead());
+    let (stop, health) = (lifecycle.stop_token(), Arc::clone(health));
+    lifecycle.spawn("http", async move {
+        let draining = async move {
+            stop.cancelled().await;
+            health.draining();
+        };
+        crate::api::serve(listener, state, draining).await;
+    });
+    Ok(())
+}
+
+fn dispatch(
+    config: &Config,
+    lifecycle: &Lifecycle,
+    opened: &Opened,
+    clock: &Arc<dyn Clock>,
+    channels: Vec<Arc<dyn Channel>>,
+    nudge: &Nudge,
+    witness: Arc<dyn Witness>,
+) {
+    let schedules = schedules(config);
+    let with_schedule = |channel: Arc<dyn Channel>| {
+        let schedule = schedules.iter().find(|(name, _)| *name == channel.name().as_str()).map(|(_, schedule)| schedule.clone());
+        (channel, schedule.unwrap_or_default())
+    };
+    let desks = channels.into_iter().map(with_schedule).collect();
+    let dispatcher =
+        Dispatcher::new(Arc::clone(&opened.store), Arc::clone(clock), desks, ATTEMPTS_AT_ONCE, nudge.clone(), witness);
+    let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register("dispatcher"));
+    lifecycle.spawn("dispatcher", dispatcher.run(stop, move |wait| heart.rest(wait)));
+}
+
+fn schedules(config: &Config) -> Vec<(&str, Schedule)> {
+    let webhooks = config.webhook.iter().map(|webhook| &webhook.common);
+    let mails = config.email.iter().map(|email| &email.common);
+    let chats = config.telegram.iter().map(|telegram| &telegram.common);
+    webhooks.chain(mails).chain(chats).map(|common| (common.name.as_str(), common.retry.clone())).collect()
+}
+
+struct Account<'a> {
+    config: &'a AccountConfig,
+    source: Arc<dyn Source>,
+    watches: Vec<(SourceKind, String)>,
+}
+
+fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<dyn Clock>) -> Vec<Account<'a>> {
+    let telepagos = config.telepagos.iter().map(|account| {
+        let source = TelepagosSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
+        let watches = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
+        Account { config: &account.common, source: Arc::new(source), watches }
+    });
+    let sipago = config.sipago.iter().map(|account| {
+        let source = SipagoSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
+        let watches = account.watch_links.iter().map(|uuid| (SourceKind::Links, uuid.clone())).collect();
+        Account { config: &account.common, source: Arc::new(source), watches }
+    });
+    telepagos.chain(sipago).collect()
+}
+
+fn watch(
+    config: &Config,
+    lifecycle: &Lifecycle,
+    opened: &Opened,
+    clock: &Arc<dyn Clock>,
+    accounts: Vec<Account<'_>>,
+    nudge: &Nudge,
+    listener: &Arc<dyn Listener>,
+) {
+    let routes: Arc<[Route]> = config.routes().into();
+    for Account { config: account, source, watches } in accounts {
+        let herald = Herald {
+            account: account.name.clone(),
+            upstream: source.upstream(),
+            zone: account.zone.clone(),
+            late_after: config.late_after,
+            sandbox: account.sandbox,
+            routes: Arc::clone(&routes),
+        };
+        let lookback = Duration::from_secs(u64::from(account.lookback_days) * 86_400);
+        let policy = Policy {
+            start: account.start,
+            lookback_days: account.lookback_days,
+            flood: config.flood,
+            remember: lookback + MARGIN,
+        };
+        let agenda = Agenda::new(account.poll, account.lookback_days, watches);
+        let watcher = Watcher::new(
+            Arc::clone(&opened.store),
+            source,
+            Arc::clone(clock),
+            herald,
+            policy,
+            agenda,
+            nudge.clone(),
+            Arc::clone(listener),
+        );
+        let name = format!("watcher {}", account.name);
+        let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register(name.clone()));
+        lifecycle.spawn(name, watcher.run(stop, move |wait| heart.rest(wait)));
+    }
+}

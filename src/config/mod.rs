@@ -151,6 +151,8 @@ pub struct AccountConfig {
     pub start: Start,
     /// Plain `http://` is wanted.
     pub allow_http: bool,
+    /// Events of this account are marked as play money.
+    pub sandbox: bool,
     /// Of one request, its answer included.
     pub timeout: Duration,
     /// Most bytes of one answer.

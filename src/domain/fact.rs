@@ -171,6 +171,8 @@ pub enum View {
     VoidOfSale,
     /// An order in a state that tells nothing yet, or nothing by itself.
     OrderOpen,
+    /// An order that took all the payments it may take; they are rows of their own.
+    OrderDone,
     /// An order whose time ran out.
     OrderExpired,
     /// An order that failed.
@@ -220,6 +222,7 @@ impl View {
                 StatusKind::Pending | StatusKind::Rejected | StatusKind::Reversed | StatusKind::Cancelled,
             )
             | Self::OrderOpen
+            | Self::OrderDone
             | Self::PlainCashin => FactSet::EMPTY,
             Self::Sale { refunded, voided } => {
                 let mut facts = one(Credited);
@@ -270,12 +273,26 @@ impl View {
             }
             Self::RefundOfSale
             | Self::VoidOfSale
+            | Self::OrderDone
             | Self::OrderExpired
             | Self::OrderFailed
             | Self::LinkCashin
             | Self::QrCashin
             | Self::Settlement => 2,
         }
+    }
+
+    /// Whether nothing but a refund is to be expected of a watched thing that shows this view.
+    pub const fn is_final(self) -> bool {
+        matches!(
+            self,
+            Self::OrderExpired
+                | Self::OrderFailed
+                | Self::OrderDone
+                | Self::LinkCashin
+                | Self::QrCashin
+                | Self::PlainCashin
+        )
     }
 
     /// Whether a refund or void of this view may be told by other rows and sources too, so that it must be merged by payment.

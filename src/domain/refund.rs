@@ -78,6 +78,11 @@ impl Book {
         Some(Told { kind, ordinal })
     }
 
+    /// Which kinds were told at all.
+    pub fn kinds(&self) -> FactSet {
+        self.entries.iter().fold(FactSet::EMPTY, |kinds, memory| kinds.union(memory.facts))
+    }
+
     /// What to write back.
     pub fn changes(&self) -> Vec<Change> {
         if self.entries == self.stored {

@@ -238,7 +238,7 @@ fn overwrite(memory: &mut Memory, row: &Row, traits: Traits, diff: &mut Diff, kn
     }
 }
 
-/// Facts that several signals may tell and that [`crate::domain::refund`] therefore merges.
-pub(crate) fn shared(facts: FactSet) -> FactSet {
+/// The facts of these that several signals may tell, so that [`crate::domain::refund`] merges them.
+pub fn shared(facts: FactSet) -> FactSet {
     [FactKind::Refunded, FactKind::Voided].into_iter().filter(|kind| facts.has(*kind)).collect()
 }

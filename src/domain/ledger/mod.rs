@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::diff::{Coverage, Diff, Finding, diff};
+pub use self::diff::{Coverage, Diff, Finding, diff, shared};
 use super::account::{AccountName, SourceKind};
 use super::fact::FactSet;
 use super::row::{Identity, Row};

@@ -1,0 +1,124 @@
+//! A fact becomes an event.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::domain::account::{AccountName, SourceKind, Upstream};
+use crate::domain::day::{Day, rfc3339};
+use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment, is_late, payment_key};
+use crate::domain::fact::FactKind;
+use crate::domain::ledger::{Slot, short_hash};
+use crate::domain::route::Route;
+use crate::domain::row::{Label, Row, StatusKind};
+use crate::store::Announcement;
+
+/// What is the same for all announcements of one account.
+#[derive(Clone, Debug)]
+pub struct Herald {
+    /// Whose.
+    pub account: AccountName,
+    /// Where.
+    pub upstream: Upstream,
+    /// Of the account's local days.
+    pub zone: TimeZone,
+    /// A fact first seen that long after it happened is late.
+    pub late_after: Duration,
+    /// It comes from the pretend upstreams.
+    pub sandbox: bool,
+    /// What the destinations asked for.
+    pub routes: Arc<[Route]>,
+}
+
+impl Herald {
+    /// The local day at `now`.
+    pub fn today(&self, now: Timestamp) -> Day {
+        Day::of(now, &self.zone)
+    }
+
+    /// Announces one fact of a row. `payment` is the hash of the payment that a merged refund belongs to.
+    pub fn fact(&self, row: &Row, slot: &Slot, ordinal: u32, fact: FactKind, payment: Option<u64>, now: Timestamp) -> Event {
+        let key = payment.map_or_else(|| payment_identity(row, slot, ordinal), |hash| format!("payment:{hash:016x}"));
+        let kind = EventType::of_fact(fact);
+        Event {
+            id: EventId::of_fact(slot, ordinal, fact),
+            kind,
+            account: Some(self.account.clone()),
+            upstream: Some(self.upstream),
+            source: Some(row.source),
+            occurred_at: row.occurred.rfc3339(&self.zone),
+            detected_at: now,
+            late: is_late(&row.occurred, now, self.today(now), self.late_after),
+            sandbox: self.sandbox,
+            body: Body::Payment(Box::new(Payment {
+                amount: row.amount.abs(),
+                status: status_of(row, fact),
+                operation: row.operation.clone(),
+                payer: row.payer.clone(),
+                key: payment_key(&self.account, &key),
+                references: row.references.clone(),
+            })),
+        }
+    }
+
+    /// Announces something that the daemon itself has to say of this account. Equal `parts` give equal ids.
+    pub fn notice(&self, kind: EventType, source: Option<SourceKind>, parts: &[&str], notice: Notice, now: Timestamp) -> Event {
+        let mut identity = vec![kind.as_str(), self.account.as_str()];
+        identity.extend(source.map(SourceKind::as_str));
+        identity.extend(parts);
+        Event {
+            id: EventId::of_notice(&identity),
+            kind,
+            account: Some(self.account.clone()),
+            upstream: Some(self.upstream),
+            source,
+            occurred_at: rfc3339(notice.since.unwrap_or(now), &self.zone),
+            detected_at: now,
+            late: false,
+            sandbox: self.sandbox,
+            body: Body::Notice(notice),
+        }
+    }
+
+    /// Adds the destinations that asked for an event.
+    pub fn route(&self, event: Event, held: bool) -> Announcement {
+        let about = match &event.body {
+            Body::Notice(notice) => notice.destination.as_deref(),
+            Body::Payment(_) => None,
+        };
+        let destinations = self
+            .routes
+            .iter()
+            .filter(|route| route.takes(event.kind, event.account.as_ref(), about))
+            .map(|route| route.destination.clone())
+            .collect();
+        Announcement { event: Arc::new(event), destinations, held }
+    }
+}
+
+/// The status that the event shows: the row's own, where it does not contradict the fact.
+///
+/// A credit that was approved and reversed while nobody looked is announced as received and as refunded; the first must
+/// not say "reversed".
+fn status_of(row: &Row, fact: FactKind) -> Label<StatusKind> {
+    let kind = match (fact, row.status.kind) {
+        (FactKind::Credited, StatusKind::Reversed | StatusKind::Cancelled) => StatusKind::Approved,
+        (_, kind) => kind,
+    };
+    Label { kind, raw: row.status.raw.clone() }
+}
+
+/// What identifies a payment among all events of its account, where the upstream gives a common id; else the row itself.
+fn payment_identity(row: &Row, slot: &Slot, ordinal: u32) -> String {
+    let references = &row.references;
+    if let Some(payment) = references.payment_id.as_deref().or(references.sale_id.as_deref()) {
+        return format!("payment:{:016x}", short_hash(payment));
+    }
+    match (row.source, &references.transaction_id) {
+        (SourceKind::Cashin, Some(transaction)) => format!("transaction:{transaction}"),
+        _ => format!("row:{slot:?}:{ordinal}"),
+    }
+}
+

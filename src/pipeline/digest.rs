@@ -1,0 +1,312 @@
+//! A reading becomes a commit. Pure: the watcher loads what is asked for and writes what comes out.
+//!
+//! In three steps, because only the diff tells which books of refunds are needed: [`partitions`] says which ledgers to
+//! load, [`Draft::new`] compares, [`Draft::finish`] merges refunds and puts the commit together.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::announce::Herald;
+use super::merge::{Claim, Merged, payment_among, sale_to_look_up, settle};
+use crate::config::{Flood, Start};
+use crate::domain::account::{Partition, Scope, SourceKind};
+use crate::domain::day::Day;
+use crate::domain::event::{Event, EventType, Notice};
+use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
+use crate::domain::row::Row;
+use crate::sources::{Snapshot, Task};
+use crate::store::{Announcement, Commit, LedgerWrite, VersionedState};
+
+/// How an account is read, as far as it decides what is announced.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// What first contact announces.
+    pub start: Start,
+    /// How many days back the account is read.
+    pub lookback_days: u32,
+    /// The flood guard.
+    pub flood: Flood,
+    /// How long ledgers are remembered: the look-back and a margin.
+    pub remember: Duration,
+}
+
+/// What a commit would do, for the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rows read.
+    pub rows: usize,
+    /// Facts passed over silently, because they belong to a baseline.
+    pub baseline: usize,
+    /// Facts held by the flood guard.
+    pub held: usize,
+    /// Rewordings taken over.
+    pub amended: usize,
+    /// Rows that are missing for the first time.
+    pub vanished: usize,
+    /// Missing rows that came back.
+    pub returned: usize,
+    /// Rows that wait for a second opinion.
+    pub unconfirmed: usize,
+}
+
+/// The partitions that a reading touches, with the indices of their rows. Days of the task are there even if empty.
+pub fn partitions(herald: &Herald, task: &Task, snapshot: &Snapshot) -> BTreeMap<Partition, Vec<usize>> {
+    let partition = |scope| Partition { account: herald.account.clone(), source: snapshot.source, scope };
+    let mut parts = BTreeMap::new();
+    match task {
+        Task::Watched { id, .. } => {
+            parts.insert(partition(Scope::Watched(id.clone())), (0..snapshot.rows.len()).collect());
+        }
+        Task::Days { from, to } => {
+            for day in from.through(*to) {
+                parts.insert(partition(Scope::Day(day)), Vec::new());
+            }
+            for (index, row) in snapshot.rows.iter().enumerate() {
+                parts.entry(partition(Scope::Day(row.occurred.day()))).or_default().push(index);
+            }
+        }
+    }
+    parts
+}
+
+struct Part {
+    partition: Partition,
+    expected: u64,
+    silent: bool,
+    diff: Diff,
+    /// Index in the diff's rows → index in the snapshot.
+    rows: Vec<usize>,
+}
+
+/// A reading that was compared with what is remembered.
+pub struct Draft<'a> {
+    herald: &'a Herald,
+    policy: &'a Policy,
+    task: &'a Task,
+    snapshot: &'a Snapshot,
+    before: &'a VersionedState,
+    now: Timestamp,
+    parts: Vec<Part>,
+}
+
+impl<'a> Draft<'a> {
+    /// Compares. `ledgers` holds every partition of [`partitions`].
+    pub fn new(
+        herald: &'a Herald,
+        policy: &'a Policy,
+        task: &'a Task,
+        snapshot: &'a Snapshot,
+        before: &'a VersionedState,
+        ledgers: &HashMap<Partition, Ledger>,
+        now: Timestamp,
+    ) -> Self {
+        let empty = Ledger::default();
+        let parts = partitions(herald, task, snapshot)
+            .into_iter()
+            .map(|(partition, indices)| {
+                let ledger = ledgers.get(&partition).unwrap_or(&empty);
+                let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
+                let coverage = Coverage { complete: covers(task, &partition), paged: snapshot.paged, read_at: snapshot.read_at };
+                let diff = diff(&herald.account, ledger, &rows, coverage);
+                let silent = ledger.is_unread() && is_baseline(herald, policy, before, &partition.scope, now);
+                Part { partition, expected: ledger.version(), silent, diff, rows: indices }
+            })
+            .collect();
+        Self { herald, policy, task, snapshot, before, now, parts }
+    }
+
+    /// Hashes of sales whose payment neither the reading nor `known` tells: to be looked up in older ledgers.
+    pub fn sales_to_look_up(&self) -> Vec<u64> {
+        let shared_rows = self.findings().filter(|(_, finding, _)| !shared(finding.facts).is_empty()).map(|(_, _, row)| row);
+        let mut sales: Vec<u64> =
+            shared_rows.filter_map(sale_to_look_up).filter(|sale| payment_among(&self.snapshot.rows, *sale).is_none()).collect();
+        sales.sort_unstable();
+        sales.dedup();
+        sales
+    }
+
+    /// Claims to refunds that must be merged. `found` maps hashes of sales to hashes of payments.
+    pub(super) fn claims(&self, found: &HashMap<u64, u64>) -> Vec<Claim> {
+        self.findings()
+            .filter_map(|(_, finding, row)| {
+                let among = sale_to_look_up(row).and_then(|sale| Some((sale, payment_among(&self.snapshot.rows, sale)?)));
+                match among {
+                    Some((sale, payment)) => Claim::of(&finding, row, &HashMap::from([(sale, payment)])),
+                    None => Claim::of(&finding, row, found),
+                }
+            })
+            .collect()
+    }
+
+    /// Puts the commit together. `books` holds the ledgers of the books of all claims.
+    pub(super) fn finish(self, claims: &[Claim], books: &HashMap<Partition, Ledger>) -> (Commit, Tally) {
+        let (merged, book_writes) = settle(&self.herald.account, claims, books);
+        let mut tally = Tally { rows: self.snapshot.rows.len(), ..Tally::default() };
+        let mut told: Vec<(usize, Event)> = Vec::new();
+        for (part, finding, row) in self.findings() {
+            let own = if claims.iter().any(|claim| claim.row == finding.row) {
+                finding.facts.minus(shared(finding.facts))
+            } else {
+                finding.facts
+            };
+            let of_payment = merged.iter().filter(|merged| merged.row == finding.row);
+            let events = own
+                .iter()
+                .map(|fact| self.herald.fact(row, &finding.slot, finding.ordinal, fact, None, self.now))
+                .chain(of_payment.map(|Merged { slot, ordinal, fact, payment, .. }| {
+                    self.herald.fact(row, slot, *ordinal, *fact, Some(*payment), self.now)
+                }));
+            if part.silent {
+                tally.baseline += events.count();
+            } else {
+                told.extend(events.map(|event| (finding.row, event)));
+            }
+        }
+        // In the order in which it happened; what happened at once stays in the upstream's order.
+        told.sort_by_cached_key(|(row, _)| self.snapshot.rows.get(*row).map(|row| row.occurred.normal_form()));
+        let mut announcements = self.guard(told, &mut tally);
+        let mut ledgers: Vec<LedgerWrite> = Vec::new();
+        for part in self.parts {
+            tally.amended += part.diff.amended;
+            tally.vanished += part.diff.vanished;
+            tally.returned += part.diff.returned;
+            tally.unconfirmed += part.diff.unconfirmed;
+            // An unread partition is written even if it is empty: from then on it is no baseline.
+            if part.expected == 0 || !part.diff.changes.is_empty() {
+                ledgers.push(LedgerWrite { partition: part.partition, expected: part.expected, changes: part.diff.changes });
+            }
+        }
+        ledgers.extend(book_writes);
+        let state = next_state(self.herald, self.policy, self.task, self.before, self.now);
+        announcements.shrink_to_fit();
+        let commit = Commit {
+            account: self.herald.account.clone(),
+            ledgers,
+            state: (state != self.before.state).then_some((self.before.version, state)),
+            announcements,
+            rejects: self.snapshot.rejects.clone(),
+            remember: self.policy.remember,
+        };
+        (commit, tally)
+    }
+
+    fn findings(&self) -> impl Iterator<Item = (&Part, Finding, &Row)> {
+        self.parts.iter().flat_map(move |part| {
+            part.diff.findings.iter().filter_map(move |finding| {
+                let index = *part.rows.get(finding.row)?;
+                Some((part, Finding { row: index, ..*finding }, self.snapshot.rows.get(index)?))
+            })
+        })
+    }
+
+    /// Holds a flood of old facts. Recent ones pass: the guard is against a history that looks new, not against a good day.
+    fn guard(&self, told: Vec<(usize, Event)>, tally: &mut Tally) -> Vec<Announcement> {
+        let Flood { limit, older_than } = self.policy.flood;
+        let is_old = |row: &usize| self.snapshot.rows.get(*row).is_some_and(|row| is_older(self.herald, row, older_than, self.now));
+        let old = told.iter().filter(|(row, _)| is_old(row)).count();
+        let flood = limit > 0 && old > limit;
+        let first_held = told.iter().find(|(row, _)| flood && is_old(row)).map(|(_, event)| event.id);
+        let mut announcements: Vec<Announcement> = told
+            .into_iter()
+            .map(|(row, event)| {
+                let held = flood && is_old(&row);
+                self.herald.route(event, held)
+            })
+            .collect();
+        if let Some(first) = first_held {
+            tally.held = old;
+            let notice = Notice {
+                reason: format!("{old} facts older than {} min would be announced at once; run `pregonero release`", older_than.as_secs() / 60),
+                since: Some(self.now),
+                count: u64::try_from(old).ok(),
+                destination: None,
+            };
+            let event = self.herald.notice(EventType::FloodHeld, Some(self.snapshot.source), &[&first.to_string()], notice, self.now);
+            announcements.push(self.herald.route(event, false));
+        }
+        announcements
+    }
+}
+
+fn is_older(herald: &Herald, row: &Row, than: Duration, now: Timestamp) -> bool {
+    crate::domain::event::is_late(&row.occurred, now, herald.today(now), than)
+}
+
+/// Whether a reading covers a partition wholly. Rows of days beyond the task are news, but their absence is none.
+fn covers(task: &Task, partition: &Partition) -> bool {
+    match (task, &partition.scope) {
+        (Task::Days { from, to }, Scope::Day(day)) => from <= day && day <= to,
+        // Orders and cash-ins do not lose rows that matter; an absent payment is not reported.
+        (Task::Days { .. } | Task::Watched { .. }, Scope::Day(_) | Scope::Watched(_) | Scope::Refunds(_)) => false,
+    }
+}
+
+/// Whether the first reading of a partition is silent: history that was there before we were asked to watch.
+///
+/// A restart is not first contact: days after the first contact are never a baseline, however long nobody looked.
+fn is_baseline(herald: &Herald, policy: &Policy, before: &VersionedState, scope: &Scope, now: Timestamp) -> bool {
+    let state = &before.state;
+    match scope {
+        Scope::Day(day) => {
+            let silent_before = state.silent_before.unwrap_or_else(|| silent_before(herald, policy, now));
+            *day < silent_before || state.floor.is_some_and(|floor| *day < floor)
+        }
+        // An order or a cash-in has no date. Asked for at first contact it is history; asked for later it is a question.
+        Scope::Watched(_) => state.contacted_at.is_none() && policy.start == Start::Now,
+        Scope::Refunds(_) => false,
+    }
+}
+
+fn silent_before(herald: &Herald, policy: &Policy, now: Timestamp) -> Day {
+    match policy.start {
+        // Tomorrow is read too, and whatever stands there already is history.
+        Start::Now => herald.today(now).plus(2),
+        Start::Today => herald.today(now),
+        Start::Day(day) => day,
+    }
+}
+
+/// The account's state after a reading of its listing.
+fn next_state(
+    herald: &Herald,
+    policy: &Policy,
+    task: &Task,
+    before: &VersionedState,
+    now: Timestamp,
+) -> crate::store::AccountState {
+    let mut state = before.state.clone();
+    let Task::Days { from, to } = task else { return state };
+    let today = herald.today(now);
+    let lowest = today.plus(-i64::from(policy.lookback_days));
+    let contacted = state.contacted_at.is_some();
+    if !contacted {
+        state.contacted_at = Some(now);
+        state.silent_before = Some(silent_before(herald, policy, now));
+    }
+    // The floor follows the look-back: what a later, larger look-back adds below it is a baseline.
+    let floor = state.floor.map_or(lowest, |floor| floor.max(lowest));
+    let reaches_below = *from < floor && to.next() >= floor && state.floor.is_some();
+    state.floor = Some(if reaches_below { *from } else { floor });
+    if *from <= today && today <= *to {
+        // Only a reading that reaches back to where the last one ended closes the gap between them.
+        let gapless = state.read_through.is_none_or(|last| *from <= last.next());
+        if gapless {
+            state.read_through = Some(state.read_through.map_or(today, |last| last.max(today)));
+        }
+    }
+    state
+}
+
+/// The partitions in which the sale of a refund row may be remembered: the listing's days of the look-back.
+pub fn look_back(herald: &Herald, policy: &Policy, listing: SourceKind, now: Timestamp) -> Vec<Partition> {
+    let today = herald.today(now);
+    let days = today.plus(-i64::from(policy.lookback_days)).through(today.next());
+    days.map(|day| Partition { account: herald.account.clone(), source: listing, scope: Scope::Day(day) }).collect()
+}
+
+/// A signed age, saturating.
+pub fn age(at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(at).max(SignedDuration::ZERO)).unwrap_or_default()
+}

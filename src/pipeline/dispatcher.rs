@@ -1,0 +1,293 @@
+//! Empties the outbox: lease → send → judge → settle.
+//!
+//! One loop talks to the store, in batches: what ended since the last round is settled and what is due is leased, in
+//! one exchange. Attempts run beside it, as many as each destination's cap allows, so that a dead, slow or limited
+//! destination costs the others nothing. Retrying is a due time in the store, never a sleeping task.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{debug, info, warn};
+
+use super::Nudge;
+use super::outbox::{Outbox, Turn};
+use crate::channels::{Channel, Dispatch, Report};
+use crate::clock::{Clock, Stopwatch};
+use crate::domain::delivery::{Attempt, FailureClass, Outcome, Verdict, judge};
+use crate::domain::retry::{Schedule, backoff};
+use crate::store::{Lease, Settlement, Store, StoreError};
+
+/// The longest sleep without a look at the store: another replica's commits give no nudge here.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The shortest pause between two looks that found nothing, so that a wrong `next_due` cannot make the loop spin.
+const FLOOR: Duration = Duration::from_millis(5);
+
+/// The most settlements in one exchange.
+const BATCH: usize = 512;
+
+/// Told of every attempt that was judged: the terminal of `demo`, metrics.
+pub trait Witness: Send + Sync + std::fmt::Debug {
+    /// One attempt of a delivery.
+    fn attempted(&self, lease: &Lease, channel: &dyn Channel, attempt: &Attempt, verdict: &Verdict);
+}
+
+/// A witness who says nothing.
+#[derive(Debug)]
+pub struct Nobody;
+
+impl Witness for Nobody {
+    fn attempted(&self, _: &Lease, _: &dyn Channel, _: &Attempt, _: &Verdict) {}
+}
+
+/// The loop that delivers.
+#[derive(Debug)]
+pub struct Dispatcher {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    nudge: Nudge,
+    witness: Arc<dyn Witness>,
+    outbox: Outbox,
+    ended: (mpsc::UnboundedSender<Ended>, mpsc::UnboundedReceiver<Ended>),
+    attempts: TaskTracker,
+    settlements: Vec<Settlement>,
+    store_failures: u32,
+}
+
+#[derive(Debug)]
+struct Ended {
+    lease: Lease,
+    channel: Arc<dyn Channel>,
+    report: Report,
+    attempt: Attempt,
+}
+
+impl Dispatcher {
+    /// A dispatcher for these destinations; `cap` bounds the attempts at once over all of them.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clock: Arc<dyn Clock>,
+        channels: Vec<(Arc<dyn Channel>, Schedule)>,
+        cap: usize,
+        nudge: Nudge,
+        witness: Arc<dyn Witness>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            nudge,
+            witness,
+            outbox: Outbox::new(channels, cap),
+            // Unbounded, but never longer than the attempts in flight, which are.
+            ended: mpsc::unbounded_channel(),
+            attempts: TaskTracker::new(),
+            settlements: Vec::new(),
+            store_failures: 0,
+        }
+    }
+
+    /// Delivers until `stop`; `beat` is told before each step how long the loop will wait at most.
+    ///
+    /// At `stop` it waits for the attempts under way, settles them and gives back what was not begun.
+    ///
+    /// Cancel-safe: dropped at any point, leases end by themselves and everything is attempted again under its id.
+    pub async fn run(mut self, stop: CancellationToken, beat: impl Fn(Duration) + Send) {
+        let mut wait = Duration::ZERO;
+        loop {
+            beat(wait);
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                ended = self.ended.1.recv() => if let Some(ended) = ended { self.judge(ended) },
+                () = self.nudge.given() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = self.step().await;
+        }
+        self.drain().await;
+    }
+
+    /// One exchange with the store, and as many attempts begun as there are hands. Returns how long nothing will be due.
+    pub async fn step(&mut self) -> Duration {
+        while let Ok(ended) = self.ended.1.try_recv() {
+            self.judge(ended);
+        }
+        self.begin();
+        let now = Instant::now();
+        let (wants, wake) = self.outbox.wants(now);
+        if self.settlements.is_empty() && wants.is_empty() {
+            return wake.map_or(IDLE, |wake| wake.saturating_duration_since(now)).clamp(FLOOR, IDLE);
+        }
+        let count = self.settlements.len().min(BATCH);
+        let batch: Vec<Settlement> = self.settlements.drain(..count).collect();
+        let store = Arc::clone(&self.store);
+        let mut exchange = std::pin::pin!(store.exchange(&batch, &wants));
+        // Hands that become free during the round trip take from the queue at once.
+        let exchanged = loop {
+            tokio::select! {
+                exchanged = &mut exchange => break exchanged,
+                Some(ended) = self.ended.1.recv() => {
+                    self.judge(ended);
+                    self.begin();
+                }
+            }
+        };
+        match exchanged {
+            Ok(exchanged) => {
+                self.recovered();
+                note_lost(&batch, &exchanged.settled);
+                let leased = exchanged.leases.len();
+                self.outbox.queue(exchanged.leases, Instant::now());
+                self.begin();
+                if !self.settlements.is_empty() {
+                    return Duration::ZERO;
+                }
+                let due = match exchanged.next_due {
+                    // More is due than there was room for: an ending attempt will ask again.
+                    Some(due) if due.is_zero() && leased > 0 => IDLE,
+                    Some(due) => due,
+                    None => IDLE,
+                };
+                wake.map_or(due, |wake| due.min(wake.saturating_duration_since(now))).clamp(FLOOR, IDLE)
+            }
+            Err(error) => {
+                self.settlements.splice(0..0, batch.iter().cloned());
+                self.store_failed(&error)
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        while let Some(turn) = self.outbox.turn(Instant::now()) {
+            match turn {
+                Turn::GiveBack(lease) => self.give_back(lease),
+                Turn::Send(channel, lease) => {
+                    let (ended, clock) = (self.ended.0.clone(), Arc::clone(&self.clock));
+                    self.attempts.spawn(async move {
+                        let attempted = attempt(channel, lease, clock.as_ref()).await;
+                        // The dispatcher is gone only when the process is; the lease ends by itself.
+                        drop(ended.send(attempted));
+                    });
+                }
+            }
+        }
+    }
+
+    fn judge(&mut self, ended: Ended) {
+        let Ended { lease, channel, report, attempt } = ended;
+        self.outbox.ended(&lease.id.destination);
+        let made = lease.attempts.saturating_add(1);
+        let Some(desk) = self.outbox.desk(&lease.id.destination) else { return };
+        let verdict = judge(&report.outcome, made, &desk.schedule, self.clock.chance());
+        if let Outcome::Park { rest, .. } = report.outcome {
+            desk.rest(Instant::now() + rest);
+        }
+        match attempt.failure {
+            None => {
+                let row = desk.succeeded();
+                if row > 0 {
+                    info!(destination.name = %lease.id.destination, failures = row, "the destination answers again");
+                }
+            }
+            Some(class) if desk.failed() => {
+                warn!(event.id = %lease.id.event, destination.name = %lease.id.destination, attempt.class = class.as_str(), attempt.status = attempt.status, attempt.number = made, "a delivery failed; further failures of this destination are logged as debug");
+            }
+            Some(class) => {
+                debug!(event.id = %lease.id.event, destination.name = %lease.id.destination, attempt.class = class.as_str(), attempt.status = attempt.status, attempt.number = made, "a delivery failed");
+            }
+        }
+        if let Verdict::Dead { reason } = &verdict {
+            warn!(event.id = %lease.id.event, destination.name = %lease.id.destination, reason = reason.as_str(), "a delivery is dead; `pregonero deliveries requeue` gives it a second chance");
+        }
+        self.witness.attempted(&lease, channel.as_ref(), &attempt, &verdict);
+        let Lease { id, fence, .. } = lease;
+        self.settlements.push(Settlement { id, fence, verdict, attempt: Some(attempt) });
+    }
+
+    fn give_back(&mut self, lease: Lease) {
+        let Lease { id, fence, .. } = lease;
+        let verdict = Verdict::Retry { after: Duration::ZERO, spent: false };
+        self.settlements.push(Settlement { id, fence, verdict, attempt: None });
+    }
+
+    fn recovered(&mut self) {
+        if std::mem::take(&mut self.store_failures) > 0 {
+            info!("the store answers again; deliveries go on");
+        }
+    }
+
+    fn store_failed(&mut self, error: &StoreError) -> Duration {
+        self.store_failures = self.store_failures.saturating_add(1);
+        if self.store_failures == 1 {
+            let error: &(dyn std::error::Error + 'static) = error;
+            warn!(error, "the store does not answer; deliveries pause, nothing is lost");
+        }
+        backoff(self.store_failures, Duration::from_millis(250), IDLE, self.clock.chance())
+    }
+
+    /// What is under way ends, what ended is written, what was not begun is given back.
+    async fn drain(mut self) {
+        for lease in self.outbox.clear() {
+            self.give_back(lease);
+        }
+        self.attempts.close();
+        loop {
+            while let Ok(ended) = self.ended.1.try_recv() {
+                self.judge(ended);
+            }
+            if !self.settlements.is_empty() {
+                let batch = std::mem::take(&mut self.settlements);
+                let result = self.store.exchange(&batch, &[]).await;
+                if let Err(error) = result {
+                    self.settlements.splice(0..0, batch);
+                    let wait = self.store_failed(&error);
+                    tokio::time::sleep(wait).await;
+                }
+                continue;
+            }
+            if self.outbox.in_flight() == 0 {
+                return;
+            }
+            if let Some(ended) = self.ended.1.recv().await {
+                self.judge(ended);
+            }
+        }
+    }
+}
+
+fn note_lost(batch: &[Settlement], written: &[bool]) {
+    for (settlement, _) in batch.iter().zip(written).filter(|(_, written)| !**written) {
+        debug!(event.id = %settlement.id.event, destination.name = %settlement.id.destination, "the lease was lost; the settlement was not written");
+    }
+}
+
+/// One attempt, whatever the channel does: a panic is a failed attempt, a hang ends with the time-out.
+async fn attempt(channel: Arc<dyn Channel>, lease: Lease, clock: &dyn Clock) -> Ended {
+    let at = clock.now();
+    let watch = Stopwatch::start();
+    let dispatch = Dispatch { event: Arc::clone(&lease.event), attempt: lease.attempts.saturating_add(1) };
+    // The channel bounds itself; this bound is for a channel that does not, and ends well within the lease.
+    let bound = channel.timeout() + Duration::from_secs(5);
+    let sending = AssertUnwindSafe(channel.send(&dispatch)).catch_unwind();
+    let report = match tokio::time::timeout(bound, sending).await {
+        Ok(Ok(report)) => report,
+        Ok(Err(_panic)) => failed(FailureClass::Internal, "the attempt ended in a fault of pregonero"),
+        Err(_elapsed) => failed(FailureClass::Timeout, "no end within the time-out"),
+    };
+    let failure = match &report.outcome {
+        Outcome::Accepted => None,
+        Outcome::Later { class, .. } | Outcome::Park { class, .. } | Outcome::Never { class } => Some(*class),
+    };
+    let attempt = Attempt { at, took: watch.elapsed(), failure, status: report.status, detail: report.detail.clone() };
+    Ended { lease, channel, report, attempt }
+}
+
+fn failed(class: FailureClass, detail: &str) -> Report {
+    Report { outcome: Outcome::Later { class, retry_after: None }, status: None, detail: detail.to_owned() }
+}

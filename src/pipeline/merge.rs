@@ -1,0 +1,122 @@
+//! Which book of refunds a signal belongs to.
+//!
+//! A sale knows its sale id and its payment id, an order knows the payment id, a refund row often only the sale id. The
+//! book is kept by payment; the sale of a refund row is looked up in what was read or is remembered.
+
+use std::collections::HashMap;
+
+use crate::domain::account::{AccountName, Partition, Scope, SourceKind};
+use crate::domain::fact::{FactKind, FactSet, View};
+use crate::domain::ledger::{Finding, Ledger, Slot, shared, short_hash};
+use crate::domain::refund::{Book, Signal};
+use crate::domain::row::{Identity, Row};
+use crate::store::LedgerWrite;
+
+/// A finding whose refund or void must be merged with other signals.
+#[derive(Clone, Debug)]
+pub(super) struct Claim {
+    /// Index of the row.
+    pub(super) row: usize,
+    /// Refunded, voided or both.
+    pub(super) facts: FactSet,
+    /// Hash of the payment, or of the sale where the payment is not known.
+    pub(super) payment: u64,
+    /// A second name that earlier signals may have used: the hash of the sale.
+    alias: Option<u64>,
+    /// The hash that tells a refund row from others; `None` for a flag.
+    teller: Option<u64>,
+}
+
+/// A refund that nobody told before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Merged {
+    pub(super) row: usize,
+    pub(super) fact: FactKind,
+    pub(super) slot: Slot,
+    pub(super) ordinal: u32,
+    pub(super) payment: u64,
+}
+
+/// The hash of the sale of a refund row whose payment has to be looked up.
+pub(super) fn sale_to_look_up(row: &Row) -> Option<u64> {
+    let refund = matches!(row.view, View::RefundOfSale | View::VoidOfSale);
+    refund.then(|| hash(row.references.sale_id.as_deref())).flatten()
+}
+
+/// The payment of a sale, if the sale stands among these rows.
+pub(super) fn payment_among(rows: &[Row], sale: u64) -> Option<u64> {
+    rows.iter()
+        .filter(|row| matches!(row.view, View::Sale { .. }) && hash(row.references.sale_id.as_deref()) == Some(sale))
+        .find_map(|row| hash(row.references.payment_id.as_deref()))
+}
+
+impl Claim {
+    /// The claim of a finding; `payments` maps hashes of sales to hashes of payments. `None` when nothing of it is shared.
+    pub(super) fn of(finding: &Finding, row: &Row, payments: &HashMap<u64, u64>) -> Option<Self> {
+        let facts = shared(finding.facts);
+        if facts.is_empty() || !row.view.merges_refunds() {
+            return None;
+        }
+        let (own, sale) = (hash(row.references.payment_id.as_deref()), hash(row.references.sale_id.as_deref()));
+        let (Identity::Keyed(identity) | Identity::Counted(identity)) = &row.identity;
+        let itself = short_hash(identity);
+        let (payment, alias, teller) = match row.view {
+            View::RefundOfSale | View::VoidOfSale => {
+                let of_sale = sale.and_then(|sale| payments.get(&sale).copied());
+                (of_sale.or(sale).or(own).unwrap_or(itself), None, Some(itself))
+            }
+            _ => {
+                let payment = own.or(sale).unwrap_or(itself);
+                (payment, sale.filter(|sale| *sale != payment), None)
+            }
+        };
+        Some(Self { row: finding.row, facts, payment, alias, teller })
+    }
+
+    /// The partitions of the books that this claim needs.
+    pub(super) fn books(&self, account: &AccountName) -> impl Iterator<Item = Partition> {
+        let account = account.clone();
+        std::iter::once(self.payment).chain(self.alias).map(move |hash| book(&account, hash))
+    }
+}
+
+/// Books are kept under one source, whatever source told of the refund.
+fn book(account: &AccountName, payment: u64) -> Partition {
+    Partition { account: account.clone(), source: SourceKind::Movements, scope: Scope::Refunds(format!("{payment:016x}")) }
+}
+
+/// Enters all claims into their books: what is new, and what has to be written.
+pub(super) fn settle(account: &AccountName, claims: &[Claim], ledgers: &HashMap<Partition, Ledger>) -> (Vec<Merged>, Vec<LedgerWrite>) {
+    let mut books: HashMap<u64, (Partition, u64, Book)> = HashMap::new();
+    for hash in claims.iter().flat_map(|claim| std::iter::once(claim.payment).chain(claim.alias)) {
+        books.entry(hash).or_insert_with(|| {
+            let partition = book(account, hash);
+            let ledger = ledgers.get(&partition).cloned().unwrap_or_default();
+            (partition, ledger.version(), Book::open(&ledger))
+        });
+    }
+    let mut merged = Vec::new();
+    for claim in claims {
+        let known_by_alias = claim.alias.and_then(|alias| books.get(&alias)).map(|(_, _, book)| book.kinds()).unwrap_or_default();
+        let Some((_, _, book)) = books.get_mut(&claim.payment) else { continue };
+        for kind in claim.facts.iter() {
+            let told = book.tell(claim.teller.map_or(Signal::Flag(kind), |teller| Signal::Row(kind, teller)));
+            // A refund row that came before its sale was known was entered under the sale's name.
+            let Some(told) = told.filter(|_| !known_by_alias.has(kind)) else { continue };
+            let identity = Identity::Keyed(format!("refund-of:{:016x}", claim.payment));
+            let slot = Slot::of(account, SourceKind::Movements, &identity);
+            merged.push(Merged { row: claim.row, fact: kind, slot, ordinal: told.ordinal, payment: claim.payment });
+        }
+    }
+    let mut writes: Vec<LedgerWrite> = books
+        .into_values()
+        .map(|(partition, expected, book)| LedgerWrite { partition, expected, changes: book.changes() })
+        .filter(|write| !write.changes.is_empty())
+        .collect();
+    writes.sort_by(|a, b| a.partition.cmp(&b.partition));
+    (merged, writes)
+}
+
+fn hash(id: Option<&str>) -> Option<u64> {
+    id.filter(|id| !id.is_empty()).map(short_hash)
+}

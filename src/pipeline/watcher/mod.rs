@@ -1,0 +1,239 @@
+//! Turns the readings of one account into commits: poll → diff → route → commit.
+//!
+//! One watcher an account. It holds the account's lease while it polls, asks what its agenda says is most overdue, and
+//! keeps copies of hot ledgers that it may drop at any time.
+
+mod memory;
+mod reading;
+mod trouble;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use self::memory::Memory;
+use self::reading::PollError;
+use self::trouble::Failures;
+use super::Nudge;
+use super::announce::Herald;
+use super::digest::Policy;
+use crate::clock::{Clock, Stopwatch};
+use crate::domain::retry::backoff;
+use crate::sources::agenda::{Agenda, Feedback, Work};
+use crate::sources::{Source, SourceError, Task};
+use crate::store::{Announcement, Store};
+
+/// For how long the right to poll is taken. Another replica takes over within that time after a crash.
+const LEASE: Duration = Duration::from_secs(25);
+
+/// The right is renewed when it is older than that.
+const RENEW: Duration = Duration::from_secs(12);
+
+/// How often an account that another replica holds is asked for.
+const STANDBY: Duration = Duration::from_secs(5);
+
+/// The longest pause between two steps.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// Told of every announcement that was committed.
+pub trait Listener: Send + Sync + std::fmt::Debug {
+    /// An event was committed, or its fact had been told by another signal.
+    fn announced(&self, announcement: &Announcement);
+}
+
+impl Listener for super::dispatcher::Nobody {
+    fn announced(&self, _: &Announcement) {}
+}
+
+/// The loop that watches one account.
+#[derive(Debug)]
+pub struct Watcher {
+    store: Arc<dyn Store>,
+    source: Arc<dyn Source>,
+    clock: Arc<dyn Clock>,
+    herald: Herald,
+    policy: Policy,
+    agenda: Agenda,
+    nudge: Nudge,
+    witness: Arc<dyn Listener>,
+    memory: Memory,
+    failures: Failures,
+    /// Watched things of which only a refund is to be expected.
+    ended: HashSet<Task>,
+    held_since: Option<Stopwatch>,
+    started: Stopwatch,
+    prepared: bool,
+    store_down: bool,
+    store_failures: u32,
+}
+
+impl Watcher {
+    /// A watcher of one account.
+    #[expect(clippy::too_many_arguments, reason = "called once, in the composition root; each is a collaborator")]
+    pub fn new(
+        store: Arc<dyn Store>,
+        source: Arc<dyn Source>,
+        clock: Arc<dyn Clock>,
+        herald: Herald,
+        policy: Policy,
+        agenda: Agenda,
+        nudge: Nudge,
+        witness: Arc<dyn Listener>,
+    ) -> Self {
+        Self {
+            store,
+            source,
+            clock,
+            herald,
+            policy,
+            agenda,
+            nudge,
+            witness,
+            memory: Memory::default(),
+            failures: Failures::default(),
+            ended: HashSet::new(),
+            held_since: None,
+            started: Stopwatch::start(),
+            prepared: false,
+            store_down: false,
+            store_failures: 0,
+        }
+    }
+
+    /// Watches until `stop`; `beat` is told before each step how long the loop will wait at most.
+    ///
+    /// Cancel-safe: a reading that is dropped is read again, a commit that is dropped was written or was not, and the
+    /// next one finds out by the versions.
+    pub async fn run(mut self, stop: CancellationToken, beat: impl Fn(Duration) + Send) {
+        let mut wait = Duration::ZERO;
+        loop {
+            beat(wait);
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(wait) => {}
+            }
+            tokio::select! {
+                () = stop.cancelled() => break,
+                next = self.step() => wait = next,
+            }
+        }
+        if self.held_since.is_some() {
+            // Others may take over at once. If the store does not answer, the lease ends by itself.
+            let release = self.store.release(&self.herald.account);
+            drop(tokio::time::timeout(Duration::from_secs(2), release).await);
+        }
+    }
+
+    /// Does the most overdue work, if any is due, and returns how long none will be.
+    pub async fn step(&mut self) -> Duration {
+        match self.holds_lease().await {
+            Ok(true) => {}
+            Ok(false) => return STANDBY,
+            Err(wait) => return wait,
+        }
+        let (today, now) = (self.herald.today(self.clock.now()), self.started.elapsed());
+        let read_through = match self.state().await {
+            Ok(state) => state.state.read_through,
+            Err(error) => return self.store_backoff(&error),
+        };
+        let next = self.agenda.next(now, today, read_through);
+        let Some(work) = next.work else { return next.wait.min(IDLE) };
+        if !self.prepared && work.is_listing() && !self.prepare(&work).await {
+            return Duration::ZERO;
+        }
+        self.work(&work).await
+    }
+
+    async fn work(&mut self, work: &Work) -> Duration {
+        let result = self.poll(&work.task()).await;
+        let (now, chance) = (self.started.elapsed(), self.clock.chance());
+        match result {
+            Ok(ended) => {
+                self.agenda.feed(work, now, if ended { Feedback::Ended } else { Feedback::Done }, chance);
+                if work.is_listing()
+                    && let Err(error) = self.recovered().await
+                {
+                    return self.store_backoff(&error);
+                }
+                self.store_answers();
+                Duration::ZERO
+            }
+            Err(PollError::Source(error)) => {
+                self.agenda.feed(work, now, Feedback::Failed(&error), chance);
+                self.source_failed(work, &error).await;
+                Duration::ZERO
+            }
+            // The work stays due; what was read is read again when the store answers.
+            Err(PollError::Store(error)) => self.store_backoff(&error),
+        }
+    }
+
+    /// Logs in and learns the vocabulary. A failure other than refused credentials does not keep from reading.
+    async fn prepare(&mut self, work: &Work) -> bool {
+        match self.source.prepare().await {
+            Ok(()) => self.prepared = true,
+            Err(error @ SourceError::Unauthorized { .. }) => {
+                let (now, chance) = (self.started.elapsed(), self.clock.chance());
+                self.agenda.feed(work, now, Feedback::Failed(&error), chance);
+                self.source_failed(work, &error).await;
+                return false;
+            }
+            Err(error) => {
+                let error: &(dyn std::error::Error + 'static) = &error;
+                debug!(account.name = %self.herald.account, error, "the list of operations could not be fetched; trying again with the next reading");
+            }
+        }
+        true
+    }
+
+    async fn source_failed(&mut self, work: &Work, error: &SourceError) {
+        let whole_account = matches!(error, SourceError::Unauthorized { .. });
+        if work.is_listing() || whole_account {
+            self.failed(error).await;
+        } else if !matches!(error, SourceError::NotFound) {
+            let error: &(dyn std::error::Error + 'static) = error;
+            debug!(account.name = %self.herald.account, task = ?work.task(), error, "a watched id could not be read");
+        }
+    }
+
+    async fn holds_lease(&mut self) -> Result<bool, Duration> {
+        if self.held_since.is_some_and(|since| since.elapsed() < RENEW) {
+            return Ok(true);
+        }
+        let asked = Stopwatch::start();
+        match self.store.acquire(&self.herald.account, LEASE).await {
+            Ok(Some(_fence)) => {
+                if self.held_since.replace(asked).is_none() {
+                    debug!(account.name = %self.herald.account, "polling this account");
+                    // Somebody else may have polled in between.
+                    self.memory.doubt();
+                }
+                self.store_answers();
+                Ok(true)
+            }
+            Ok(None) => {
+                if self.held_since.take().is_some() {
+                    info!(account.name = %self.herald.account, "another replica polls this account now");
+                }
+                Ok(false)
+            }
+            Err(error) => Err(self.store_backoff(&error)),
+        }
+    }
+
+    fn store_answers(&mut self) {
+        self.store_failures = 0;
+        if std::mem::take(&mut self.store_down) {
+            info!(account.name = %self.herald.account, "the store answers again");
+        }
+    }
+
+    fn store_backoff(&mut self, error: &crate::store::StoreError) -> Duration {
+        self.store_failed(error);
+        self.store_failures = self.store_failures.saturating_add(1);
+        backoff(self.store_failures, Duration::from_millis(500), Duration::from_secs(30), self.clock.chance())
+    }
+}

@@ -1,0 +1,145 @@
+//! One task: read, compare, commit.
+
+use std::collections::HashMap;
+
+use tracing::{debug, info, warn};
+
+use super::Watcher;
+use crate::domain::account::Partition;
+use crate::domain::ledger::Ledger;
+use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
+use crate::sources::{Reading, Snapshot, SourceError, Task};
+use crate::store::{Commit, Committed, StoreError, VersionedState};
+
+/// How often a commit is computed anew when another replica was faster.
+const CONFLICTS: u32 = 8;
+
+/// Why a task was not done.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PollError {
+    /// Nothing was read.
+    #[error(transparent)]
+    Source(SourceError),
+    /// Nothing could be written; what was read will be read again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Watcher {
+    /// Reads a task and commits its news. Returns whether the watched thing is at its end.
+    pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, PollError> {
+        match self.source.read(task, self.memory.known(task)).await.map_err(PollError::Source)? {
+            Reading::Unchanged => Ok(self.ended.contains(task)),
+            Reading::Snapshot(snapshot) => {
+                self.digest(task, &snapshot).await?;
+                let ended = matches!(task, Task::Watched { .. }) && snapshot.rows.iter().any(|row| row.view.is_final());
+                if ended {
+                    self.ended.insert(task.clone());
+                }
+                Ok(ended)
+            }
+        }
+    }
+
+    async fn digest(&mut self, task: &Task, snapshot: &Snapshot) -> Result<(), StoreError> {
+        for _ in 0..CONFLICTS {
+            let (mut commit, tally) = self.draft(task, snapshot).await?;
+            commit.rejects.retain(|reject| !self.memory.has_reject(reject.fingerprint));
+            if is_empty(&commit) {
+                self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
+                return Ok(());
+            }
+            match self.store.commit(&commit).await {
+                Ok(Committed::Done { created, rejected }) => {
+                    self.memory.committed(&commit);
+                    self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
+                    self.memory.trim(self.herald.today(self.clock.now()).plus(-1));
+                    if !created.is_empty() {
+                        self.nudge.give();
+                    }
+                    self.report(task, &commit, tally, created.len(), rejected.len());
+                    return Ok(());
+                }
+                Ok(Committed::Conflict) => {
+                    debug!(account.name = %self.herald.account, "another replica was faster; comparing again");
+                    self.memory.doubt();
+                }
+                Err(error) => {
+                    // Whether it was written is unknown; the next reading starts from what the store says.
+                    self.memory.doubt();
+                    return Err(error);
+                }
+            }
+        }
+        Err(StoreError::Unavailable("every commit met a conflict".to_owned(), None))
+    }
+
+    async fn draft(&mut self, task: &Task, snapshot: &Snapshot) -> Result<(Commit, Tally), StoreError> {
+        let now = self.clock.now();
+        let before = self.state().await?;
+        let wanted: Vec<Partition> = partitions(&self.herald, task, snapshot).into_keys().collect();
+        self.load(&wanted).await?;
+        let draft = Draft::new(&self.herald, &self.policy, task, snapshot, &before, &self.memory.ledgers, now);
+        let sales = draft.sales_to_look_up();
+        let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales).await? };
+        let claims = draft.claims(&found);
+        let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&self.herald.account)).collect();
+        books.sort_unstable();
+        books.dedup();
+        let ledgers = if books.is_empty() { Vec::new() } else { self.store.ledgers(&self.herald.account, &books).await? };
+        Ok(draft.finish(&claims, &books.into_iter().zip(ledgers).collect()))
+    }
+
+    /// The account's state, from the copy or from the store.
+    pub(super) async fn state(&mut self) -> Result<VersionedState, StoreError> {
+        if let Some(state) = &self.memory.state {
+            return Ok(state.clone());
+        }
+        let state = self.store.account(&self.herald.account).await?;
+        self.memory.state = Some(state.clone());
+        Ok(state)
+    }
+
+    async fn load(&mut self, wanted: &[Partition]) -> Result<(), StoreError> {
+        let missing: Vec<Partition> =
+            wanted.iter().filter(|partition| !self.memory.ledgers.contains_key(partition)).cloned().collect();
+        if !missing.is_empty() {
+            let ledgers = self.store.ledgers(&self.herald.account, &missing).await?;
+            self.memory.ledgers.extend(missing.into_iter().zip(ledgers));
+        }
+        Ok(())
+    }
+
+    /// Payments of sales that stand in older ledgers. Rare: only a refund row whose sale is not in the same reading asks.
+    async fn look_up(&self, sales: &[u64]) -> Result<HashMap<u64, u64>, StoreError> {
+        let days = look_back(&self.herald, &self.policy, self.source.listing(), self.clock.now());
+        let ledgers: Vec<Ledger> = self.store.ledgers(&self.herald.account, &days).await?;
+        let payment = |sale: u64| ledgers.iter().find_map(|ledger| ledger.payment_of_sale(sale));
+        Ok(sales.iter().filter_map(|sale| Some((*sale, payment(*sale)?))).collect())
+    }
+
+    fn report(&self, task: &Task, commit: &Commit, tally: Tally, created: usize, rejected: usize) {
+        let account = &self.herald.account;
+        for announcement in &commit.announcements {
+            self.witness.announced(announcement);
+        }
+        if tally.baseline > 0 {
+            info!(account.name = %account, facts = tally.baseline, "first contact: what was there before is remembered and not announced");
+        }
+        if tally.held > 0 {
+            warn!(account.name = %account, facts = tally.held, "held by the flood guard; run `pregonero release`");
+        }
+        if rejected > 0 {
+            let reason = commit.rejects.first().map(|reject| reject.reason.as_str());
+            warn!(account.name = %account, rows = rejected, reason, "rows could not be read; see `pregonero events list --rejects`");
+        }
+        if tally.vanished > 0 {
+            warn!(account.name = %account, rows = tally.vanished, "rows that were there before are missing upstream; they are remembered");
+        }
+        debug!(account.name = %account, ?task, rows = tally.rows, events = created, amended = tally.amended, returned = tally.returned, unconfirmed = tally.unconfirmed, "committed");
+    }
+}
+
+fn is_empty(commit: &Commit) -> bool {
+    commit.ledgers.is_empty() && commit.state.is_none() && commit.announcements.is_empty() && commit.rejects.is_empty()
+}

@@ -1,0 +1,118 @@
+//! When a source fails and when it recovers: said once each, in the log and as events.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tracing::{debug, info, warn};
+
+use super::Watcher;
+use crate::domain::account::SourceKind;
+use crate::domain::event::{EventType, Notice};
+use crate::sources::SourceError;
+use crate::store::{AccountState, Commit, Committed, StoreError, Trouble};
+
+/// So many failures in a row, over at least that time, are announced; refused credentials at once.
+const FAILURES: u32 = 3;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A row of failures of the listing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Failures {
+    count: u32,
+    since: Option<Timestamp>,
+    told: bool,
+}
+
+impl Watcher {
+    /// The listing could not be read.
+    pub(super) async fn failed(&mut self, error: &SourceError) {
+        let now = self.clock.now();
+        let failures = &mut self.failures;
+        failures.count = failures.count.saturating_add(1);
+        let since = *failures.since.get_or_insert(now);
+        let error_value: &(dyn std::error::Error + 'static) = error;
+        if failures.count == 1 {
+            warn!(account.name = %self.herald.account, class = error.class(), error = error_value, "the source cannot be read; further failures are logged as debug");
+        } else {
+            debug!(account.name = %self.herald.account, class = error.class(), error = error_value, failures = failures.count, "the source cannot be read");
+        }
+        let lasting = failures.count >= FAILURES && super::super::digest::age(since, now) >= PATIENCE;
+        if failures.told || !(lasting || matches!(error, SourceError::Unauthorized { .. })) {
+            return;
+        }
+        let reason = error.to_string();
+        match self.tell(EventType::SourceFailing, since, reason, Some(Trouble { since, announced: true })).await {
+            Ok(()) => self.failures.told = true,
+            Err(error) => self.store_failed(&error),
+        }
+    }
+
+    /// The listing was read.
+    pub(super) async fn recovered(&mut self) -> Result<(), StoreError> {
+        let failures = std::mem::take(&mut self.failures);
+        if failures.count > 0 {
+            info!(account.name = %self.herald.account, failures = failures.count, "the source can be read again");
+        }
+        let listing = self.source.listing();
+        let Some(trouble) = self.state().await?.state.troubles.get(&listing).cloned() else { return Ok(()) };
+        self.tell(EventType::SourceRecovered, trouble.since, String::from("the source can be read again"), None).await
+    }
+
+    /// Writes the trouble, or its end, and its event in one commit. Another replica that was faster has said it already.
+    async fn tell(&mut self, kind: EventType, since: Timestamp, reason: String, trouble: Option<Trouble>) -> Result<(), StoreError> {
+        let listing = self.source.listing();
+        let before = self.state().await?;
+        let mut state = before.state.clone();
+        if !change(&mut state, listing, trouble) {
+            return Ok(());
+        }
+        let notice = Notice { destination: None, reason, since: Some(since), count: None };
+        let event = self.herald.notice(kind, Some(listing), &[&since.to_string()], notice, self.clock.now());
+        let commit = Commit {
+            account: self.herald.account.clone(),
+            ledgers: Vec::new(),
+            state: Some((before.version, state)),
+            announcements: vec![self.herald.route(event, false)],
+            rejects: Vec::new(),
+            remember: self.policy.remember,
+        };
+        match self.store.commit(&commit).await {
+            Ok(Committed::Done { .. }) => {
+                self.memory.committed(&commit);
+                commit.announcements.iter().for_each(|announcement| self.witness.announced(announcement));
+                self.nudge.give();
+                Ok(())
+            }
+            Ok(Committed::Conflict) => {
+                self.memory.doubt();
+                Ok(())
+            }
+            Err(error) => {
+                self.memory.doubt();
+                Err(error)
+            }
+        }
+    }
+
+    /// Says once that the store is down.
+    pub(super) fn store_failed(&mut self, error: &StoreError) {
+        let error: &(dyn std::error::Error + 'static) = error;
+        if std::mem::replace(&mut self.store_down, true) {
+            debug!(account.name = %self.herald.account, error, "the store does not answer");
+        } else {
+            warn!(account.name = %self.herald.account, error, "the store does not answer; nothing is committed until it does, and nothing is lost");
+        }
+    }
+}
+
+/// Enters or removes a trouble; false when there is nothing to change.
+fn change(state: &mut AccountState, source: SourceKind, trouble: Option<Trouble>) -> bool {
+    match trouble {
+        Some(trouble) => match state.troubles.get(&source) {
+            // It went on over a restart, or a replica said so: not said again.
+            Some(_) => false,
+            None => state.troubles.insert(source, trouble).is_none(),
+        },
+        None => state.troubles.remove(&source).is_some(),
+    }
+}
