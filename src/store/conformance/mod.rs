@@ -58,6 +58,30 @@ pub(crate) trait Harness: Sized {
     async fn pass(&self, time: Duration);
 }
 
+/// A clock that stands until it is told to pass.
+#[derive(Debug, Default)]
+pub(crate) struct ManualClock(std::sync::Mutex<Duration>);
+
+impl ManualClock {
+    /// What it shows at first.
+    pub(crate) const BORN: Timestamp = Timestamp::constant(1_795_000_000, 123_000_000);
+
+    /// Moves it on.
+    pub(crate) fn pass(&self, time: Duration) {
+        *self.0.lock().unwrap() += time;
+    }
+}
+
+impl crate::clock::Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Self::BORN + *self.0.lock().unwrap()
+    }
+
+    fn chance(&self) -> f64 {
+        0.5
+    }
+}
+
 /// Makes a test of each law for one back-end: `laws!(HarnessOfThatBackEnd);` at the end of its tests.
 macro_rules! laws {
     ($harness:ty) => {
