@@ -39,7 +39,15 @@ impl Herald {
     }
 
     /// Announces one fact of a row. `payment` is the hash of the payment that a merged refund belongs to.
-    pub fn fact(&self, row: &Row, slot: &Slot, ordinal: u32, fact: FactKind, payment: Option<u64>, now: Timestamp) -> Event {
+    pub fn fact(
+        &self,
+        row: &Row,
+        slot: &Slot,
+        ordinal: u32,
+        fact: FactKind,
+        payment: Option<u64>,
+        now: Timestamp,
+    ) -> Event {
         let key = payment.map_or_else(|| payment_identity(row, slot, ordinal), |hash| format!("payment:{hash:016x}"));
         let kind = EventType::of_fact(fact);
         Event {
@@ -64,7 +72,14 @@ impl Herald {
     }
 
     /// Announces something that the daemon itself has to say of this account. Equal `parts` give equal ids.
-    pub fn notice(&self, kind: EventType, source: Option<SourceKind>, parts: &[&str], notice: Notice, now: Timestamp) -> Event {
+    pub fn notice(
+        &self,
+        kind: EventType,
+        source: Option<SourceKind>,
+        parts: &[&str],
+        notice: Notice,
+        now: Timestamp,
+    ) -> Event {
         let mut identity = vec![kind.as_str(), self.account.as_str()];
         identity.extend(source.map(SourceKind::as_str));
         identity.extend(parts);
@@ -121,4 +136,3 @@ fn payment_identity(row: &Row, slot: &Slot, ordinal: u32) -> String {
         _ => format!("row:{slot:?}:{ordinal}"),
     }
 }
-

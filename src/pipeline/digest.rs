@@ -108,7 +108,8 @@ impl<'a> Draft<'a> {
             .map(|(partition, indices)| {
                 let ledger = ledgers.get(&partition).unwrap_or(&empty);
                 let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
-                let coverage = Coverage { complete: covers(task, &partition), paged: snapshot.paged, read_at: snapshot.read_at };
+                let coverage =
+                    Coverage { complete: covers(task, &partition), paged: snapshot.paged, read_at: snapshot.read_at };
                 let diff = diff(&herald.account, ledger, &rows, coverage);
                 let silent = ledger.is_unread() && is_baseline(herald, policy, before, &partition.scope, now);
                 Part { partition, expected: ledger.version(), silent, diff, rows: indices }
@@ -119,9 +120,12 @@ impl<'a> Draft<'a> {
 
     /// Hashes of sales whose payment neither the reading nor `known` tells: to be looked up in older ledgers.
     pub fn sales_to_look_up(&self) -> Vec<u64> {
-        let shared_rows = self.findings().filter(|(_, finding, _)| !shared(finding.facts).is_empty()).map(|(_, _, row)| row);
-        let mut sales: Vec<u64> =
-            shared_rows.filter_map(sale_to_look_up).filter(|sale| payment_among(&self.snapshot.rows, *sale).is_none()).collect();
+        let shared_rows =
+            self.findings().filter(|(_, finding, _)| !shared(finding.facts).is_empty()).map(|(_, _, row)| row);
+        let mut sales: Vec<u64> = shared_rows
+            .filter_map(sale_to_look_up)
+            .filter(|sale| payment_among(&self.snapshot.rows, *sale).is_none())
+            .collect();
         sales.sort_unstable();
         sales.dedup();
         sales
@@ -131,7 +135,8 @@ impl<'a> Draft<'a> {
     pub(super) fn claims(&self, found: &HashMap<u64, u64>) -> Vec<Claim> {
         self.findings()
             .filter_map(|(_, finding, row)| {
-                let among = sale_to_look_up(row).and_then(|sale| Some((sale, payment_among(&self.snapshot.rows, sale)?)));
+                let among =
+                    sale_to_look_up(row).and_then(|sale| Some((sale, payment_among(&self.snapshot.rows, sale)?)));
                 match among {
                     Some((sale, payment)) => Claim::of(&finding, row, &HashMap::from([(sale, payment)])),
                     None => Claim::of(&finding, row, found),
@@ -175,7 +180,11 @@ impl<'a> Draft<'a> {
             tally.unconfirmed += part.diff.unconfirmed;
             // An unread partition is written even if it is empty: from then on it is no baseline.
             if part.expected == 0 || !part.diff.changes.is_empty() {
-                ledgers.push(LedgerWrite { partition: part.partition, expected: part.expected, changes: part.diff.changes });
+                ledgers.push(LedgerWrite {
+                    partition: part.partition,
+                    expected: part.expected,
+                    changes: part.diff.changes,
+                });
             }
         }
         ledgers.extend(book_writes);
@@ -204,7 +213,9 @@ impl<'a> Draft<'a> {
     /// Holds a flood of old facts. Recent ones pass: the guard is against a history that looks new, not against a good day.
     fn guard(&self, told: Vec<(usize, Event)>, tally: &mut Tally) -> Vec<Announcement> {
         let Flood { limit, older_than } = self.policy.flood;
-        let is_old = |row: &usize| self.snapshot.rows.get(*row).is_some_and(|row| is_older(self.herald, row, older_than, self.now));
+        let is_old = |row: &usize| {
+            self.snapshot.rows.get(*row).is_some_and(|row| is_older(self.herald, row, older_than, self.now))
+        };
         let old = told.iter().filter(|(row, _)| is_old(row)).count();
         let flood = limit > 0 && old > limit;
         let first_held = told.iter().find(|(row, _)| flood && is_old(row)).map(|(_, event)| event.id);
@@ -218,12 +229,21 @@ impl<'a> Draft<'a> {
         if let Some(first) = first_held {
             tally.held = old;
             let notice = Notice {
-                reason: format!("{old} facts older than {} min would be announced at once; run `pregonero release`", older_than.as_secs() / 60),
+                reason: format!(
+                    "{old} facts older than {} min would be announced at once; run `pregonero release`",
+                    older_than.as_secs() / 60
+                ),
                 since: Some(self.now),
                 count: u64::try_from(old).ok(),
                 destination: None,
             };
-            let event = self.herald.notice(EventType::FloodHeld, Some(self.snapshot.source), &[&first.to_string()], notice, self.now);
+            let event = self.herald.notice(
+                EventType::FloodHeld,
+                Some(self.snapshot.source),
+                &[&first.to_string()],
+                notice,
+                self.now,
+            );
             announcements.push(self.herald.route(event, false));
         }
         announcements

@@ -45,7 +45,12 @@ impl Janitor {
         match self.store.sweep(self.retention).await {
             Ok(swept) if swept == Swept::default() => EVERY,
             Ok(swept) => {
-                info!(events = swept.events, ledgers = swept.ledgers, rejects = swept.rejects, "forgot what is past its retention");
+                info!(
+                    events = swept.events,
+                    ledgers = swept.ledgers,
+                    rejects = swept.rejects,
+                    "forgot what is past its retention"
+                );
                 Duration::from_secs(1)
             }
             Err(error) => {

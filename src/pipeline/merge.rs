@@ -82,11 +82,19 @@ impl Claim {
 
 /// Books are kept under one source, whatever source told of the refund.
 fn book(account: &AccountName, payment: u64) -> Partition {
-    Partition { account: account.clone(), source: SourceKind::Movements, scope: Scope::Refunds(format!("{payment:016x}")) }
+    Partition {
+        account: account.clone(),
+        source: SourceKind::Movements,
+        scope: Scope::Refunds(format!("{payment:016x}")),
+    }
 }
 
 /// Enters all claims into their books: what is new, and what has to be written.
-pub(super) fn settle(account: &AccountName, claims: &[Claim], ledgers: &HashMap<Partition, Ledger>) -> (Vec<Merged>, Vec<LedgerWrite>) {
+pub(super) fn settle(
+    account: &AccountName,
+    claims: &[Claim],
+    ledgers: &HashMap<Partition, Ledger>,
+) -> (Vec<Merged>, Vec<LedgerWrite>) {
     let mut books: HashMap<u64, (Partition, u64, Book)> = HashMap::new();
     for hash in claims.iter().flat_map(|claim| std::iter::once(claim.payment).chain(claim.alias)) {
         books.entry(hash).or_insert_with(|| {
@@ -97,7 +105,8 @@ pub(super) fn settle(account: &AccountName, claims: &[Claim], ledgers: &HashMap<
     }
     let mut merged = Vec::new();
     for claim in claims {
-        let known_by_alias = claim.alias.and_then(|alias| books.get(&alias)).map(|(_, _, book)| book.kinds()).unwrap_or_default();
+        let known_by_alias =
+            claim.alias.and_then(|alias| books.get(&alias)).map(|(_, _, book)| book.kinds()).unwrap_or_default();
         let Some((_, _, book)) = books.get_mut(&claim.payment) else { continue };
         for kind in claim.facts.iter() {
             let told = book.tell(claim.teller.map_or(Signal::Flag(kind), |teller| Signal::Row(kind, teller)));

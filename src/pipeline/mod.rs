@@ -8,6 +8,8 @@ pub mod announce;
 pub mod digest;
 pub mod dispatcher;
 pub mod janitor;
+#[cfg(test)]
+mod laws;
 mod merge;
 mod outbox;
 pub mod watcher;

@@ -54,7 +54,8 @@ impl Outbox {
         let order = channels.iter().map(|(channel, _)| channel.name().clone()).collect();
         let desk = |(channel, schedule): (Arc<dyn Channel>, Schedule)| {
             let name = channel.name().clone();
-            let desk = Desk { channel, schedule, in_flight: 0, waiting: VecDeque::new(), resting_until: None, failures: 0 };
+            let desk =
+                Desk { channel, schedule, in_flight: 0, waiting: VecDeque::new(), resting_until: None, failures: 0 };
             (name, desk)
         };
         Self { desks: channels.into_iter().map(desk).collect(), order, cap: cap.max(1), in_flight: 0 }

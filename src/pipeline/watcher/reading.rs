@@ -86,7 +86,8 @@ impl Watcher {
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&self.herald.account)).collect();
         books.sort_unstable();
         books.dedup();
-        let ledgers = if books.is_empty() { Vec::new() } else { self.store.ledgers(&self.herald.account, &books).await? };
+        let ledgers =
+            if books.is_empty() { Vec::new() } else { self.store.ledgers(&self.herald.account, &books).await? };
         Ok(draft.finish(&claims, &books.into_iter().zip(ledgers).collect()))
     }
 

@@ -59,7 +59,13 @@ impl Watcher {
     }
 
     /// Writes the trouble, or its end, and its event in one commit. Another replica that was faster has said it already.
-    async fn tell(&mut self, kind: EventType, since: Timestamp, reason: String, trouble: Option<Trouble>) -> Result<(), StoreError> {
+    async fn tell(
+        &mut self,
+        kind: EventType,
+        since: Timestamp,
+        reason: String,
+        trouble: Option<Trouble>,
+    ) -> Result<(), StoreError> {
         let listing = self.source.listing();
         let before = self.state().await?;
         let mut state = before.state.clone();
