@@ -6,8 +6,10 @@
 
 pub mod agenda;
 pub mod gate;
+mod json;
 pub mod sipago;
 pub mod telepagos;
+mod words;
 
 use std::time::Duration;
 
@@ -18,6 +20,9 @@ use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::day::Day;
 use crate::domain::row::{Reject, Row};
 use crate::http::TransportError;
+
+/// The longest pause that an upstream can ask for: one broken header must not stop an account for a week.
+const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

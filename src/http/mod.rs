@@ -1,12 +1,17 @@
 //! Requests and answers, with a cap on every size and time. The sources speak through [`Transport`], so that the same
 //! clients run over sockets and, in a simulation, without any.
 
+mod client;
+
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 pub use reqwest::Method;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use url::Url;
+
+pub use self::client::ReqwestTransport;
 
 /// One request.
 #[derive(Clone)]
@@ -74,4 +79,45 @@ pub trait Transport: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When there is no complete answer; a status of 4xx or 5xx is an answer.
     async fn call(&self, request: Request) -> Result<Response, TransportError>;
+}
+
+/// Chooses the process's TLS provider. Every program and test that opens a TLS client calls it first; again is harmless.
+pub fn install_crypto() {
+    // An error says that one is installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+/// `Retry-After` as a wait: seconds, or an HTTP date relative to the answer's own `Date`, so that no clock is trusted.
+pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let value = text(RETRY_AFTER)?;
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |text: &str| jiff::fmt::rfc2822::parse(text).ok().map(|zoned| zoned.timestamp());
+    let wait = date(value)?.duration_since(date(text(DATE)?)?);
+    Some(Duration::try_from(wait).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn a_wait_is_read_in_both_forms_and_needs_no_clock() {
+        assert_eq!(retry_after(&headers(&[("retry-after", "120")])), Some(Duration::from_secs(120)));
+        let date = ("date", "Sat, 21 Nov 2026 10:00:00 GMT");
+        let later = [date, ("retry-after", "Sat, 21 Nov 2026 10:01:30 GMT")];
+        assert_eq!(retry_after(&headers(&later)), Some(Duration::from_secs(90)));
+        let earlier = [date, ("retry-after", "Sat, 21 Nov 2026 09:00:00 GMT")];
+        assert_eq!(retry_after(&headers(&earlier)), Some(Duration::ZERO));
+        for bad in ["-1", "soon", "99999999999999999999999"] {
+            assert_eq!(retry_after(&headers(&[date, ("retry-after", bad)])), None, "{bad}");
+        }
+        assert_eq!(retry_after(&headers(&[])), None);
+    }
 }

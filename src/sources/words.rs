@@ -1,0 +1,158 @@
+//! What the upstreams' words mean where the configuration does not say.
+//!
+//! Neither document lists its values, so these are sensible Spanish and English defaults; the maps of the configuration
+//! go before them, and a word that nobody knows stays unknown and is announced with its raw text.
+
+use std::collections::BTreeMap;
+
+use crate::domain::row::{OperationKind, StatusKind};
+
+/// Stems of status words, in the order in which they are tried: "pendiente de aprobación" is pending.
+const STATUS: [(StatusKind, &[&str]); 5] = [
+    (StatusKind::Reversed, &["revers", "revert", "devuel", "devol", "reembols", "refund", "contracargo", "chargeback"]),
+    (StatusKind::Cancelled, &["cancel", "anulad"]),
+    (
+        StatusKind::Rejected,
+        &["rechaz", "deneg", "denied", "fallid", "failed", "error", "reject", "declin", "vencid", "expir", "no aprob"],
+    ),
+    (
+        StatusKind::Pending,
+        &[
+            "pend",
+            "procesando",
+            "en proceso",
+            "en_proceso",
+            "processing",
+            "in process",
+            "in_process",
+            "en curso",
+            "inicia",
+            "espera",
+            "waiting",
+        ],
+    ),
+    (
+        StatusKind::Approved,
+        &[
+            "aprob",
+            "acredit",
+            "complet",
+            "exitos",
+            "confirm",
+            "procesad",
+            "processed",
+            "realiz",
+            "success",
+            "approv",
+            "paid",
+            "pagad",
+            "cobrad",
+            "finaliz",
+            "acept",
+            "accept",
+        ],
+    ),
+];
+
+const REFUND: &[&str] = &["devol", "devuel", "reembols", "revers", "refund", "contracargo", "chargeback", "invers"];
+const VOID: &[&str] = &["anulac", "anulad", "void", "cancel"];
+const SALE: &[&str] = &["venta", "sale", "compra", "purchase", "pago", "payment", "cobro", "credit"];
+
+/// The meaning of a status.
+pub(super) fn status(raw: &str, map: &BTreeMap<String, StatusKind>) -> StatusKind {
+    if let Some(kind) = map.get(&key(raw)) {
+        return *kind;
+    }
+    let folded = fold(raw);
+    if folded == "ok" {
+        return StatusKind::Approved;
+    }
+    let fits = |stems: &[&str]| stems.iter().any(|stem| folded.contains(stem));
+    STATUS.iter().find(|(_, stems)| fits(stems)).map_or(StatusKind::Unknown, |(kind, _)| *kind)
+}
+
+/// The meaning of an operation's raw word or of its name, or `None` where neither says more than its direction.
+pub(super) fn operation(raw: &str, name: Option<&str>, map: &BTreeMap<String, OperationKind>) -> Option<OperationKind> {
+    let mapped = map.get(&key(raw)).or_else(|| map.get(&key(name?)));
+    if let Some(kind) = mapped {
+        return Some(*kind);
+    }
+    let folded = fold(name.unwrap_or(raw));
+    let fits = |stems: &[&str]| stems.iter().any(|stem| folded.contains(stem));
+    if fits(REFUND) {
+        Some(OperationKind::Refund)
+    } else if fits(VOID) {
+        Some(OperationKind::Void)
+    } else if fits(SALE) {
+        Some(OperationKind::Credit)
+    } else {
+        None
+    }
+}
+
+/// Whether an upstream's words say that an id does not exist.
+pub(super) fn is_not_found(message: &str) -> bool {
+    let folded = fold(message);
+    ["not found", "no existe", "inexistente", "no encontrad", "no se encontr", "no hay"]
+        .iter()
+        .any(|words| folded.contains(words))
+}
+
+/// The form of a raw word that the maps of the configuration are keyed by.
+pub(super) fn key(raw: &str) -> String {
+    raw.trim().to_lowercase()
+}
+
+/// Lower case without accents.
+fn fold(text: &str) -> String {
+    let plain = |c: char| match c {
+        'á' | 'à' | 'ä' | 'â' => 'a',
+        'é' | 'è' | 'ë' | 'ê' => 'e',
+        'í' | 'ì' | 'ï' | 'î' => 'i',
+        'ó' | 'ò' | 'ö' | 'ô' => 'o',
+        'ú' | 'ù' | 'ü' | 'û' => 'u',
+        other => other,
+    };
+    text.trim().chars().flat_map(char::to_lowercase).map(plain).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spanish_and_english_words_are_understood() {
+        for (raw, kind) in [
+            ("Aprobada", StatusKind::Approved),
+            ("ACREDITADO", StatusKind::Approved),
+            ("ok", StatusKind::Approved),
+            ("Pendiente de aprobación", StatusKind::Pending),
+            ("En proceso", StatusKind::Pending),
+            ("Procesada", StatusKind::Approved),
+            ("Rechazada por el banco", StatusKind::Rejected),
+            ("DENIED", StatusKind::Rejected),
+            ("Reversada", StatusKind::Reversed),
+            ("Anulada", StatusKind::Cancelled),
+            ("", StatusKind::Unknown),
+            ("X-17", StatusKind::Unknown),
+        ] {
+            assert_eq!(status(raw, &BTreeMap::new()), kind, "{raw}");
+        }
+        for (raw, kind) in [
+            ("Devolución", Some(OperationKind::Refund)),
+            ("ANULACIÓN", Some(OperationKind::Void)),
+            ("Venta", Some(OperationKind::Credit)),
+            ("Transferencia recibida", None),
+        ] {
+            assert_eq!(operation(raw, None, &BTreeMap::new()), kind, "{raw}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_goes_before_the_words() {
+        let map = BTreeMap::from([(String::from("aprobada"), StatusKind::Pending)]);
+        assert_eq!(status(" Aprobada ", &map), StatusKind::Pending);
+        let map = BTreeMap::from([(String::from("t-9"), OperationKind::Refund)]);
+        assert_eq!(operation("T-9", Some("Venta"), &map), Some(OperationKind::Refund));
+    }
+}
