@@ -183,12 +183,14 @@ fn start(field: &Field<'_>) -> Read<Start> {
 
 fn date_format(field: &Field<'_>) -> Read<String> {
     let format = field.text()?;
+    // What it prints it must be able to read back, with a date in it.
     let sample = DateTime::constant(2026, 11, 21, 14, 3, 16, 0).to_zoned(TimeZone::UTC);
-    let understood = sample.is_ok_and(|sample| strtime::format(format, &sample).is_ok());
-    if understood && format.contains('%') {
+    let printed = sample.ok().and_then(|sample| strtime::format(format, &sample).ok());
+    let date = printed.and_then(|text| strtime::parse(format, text).ok()?.to_date().ok());
+    if date.is_some() {
         return Ok(format.to_owned());
     }
-    let what = format!("{} is no date format", shown(format));
+    let what = format!("{} is no format of a date", shown(format));
     Err(field.wrong(&what, "write strftime directives, such as `%d/%m/%Y %H:%M`"))
 }
 
