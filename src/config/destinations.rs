@@ -1,12 +1,14 @@
 //! `[[webhook]]`, `[[email]]` and `[[telegram]]`.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
-use url::Url;
+use url::{Host, Url};
 
 use super::fields::is_loopback;
 use super::problem::{Read, did_you_mean, nearest, shown};
@@ -21,6 +23,12 @@ use crate::domain::route::{ChannelKind, DestinationName, Pattern};
 
 const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// Padding may be left out, as the sender of webhooks reads it too.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The most attempts of one delivery.
 const MOST_RETRIES: usize = 50;
@@ -60,6 +68,11 @@ pub(super) fn webhook(section: &Section<'_>) -> Read<WebhookConfig> {
     let url = section.required("url", "\"https://erp.example.com/pagos\"", |field| {
         https(field, &field.secret_text()?, may_be_plain)
     });
+    if let (Ok(url), Ok(allowed)) = (&url, &allow_private)
+        && unlisted_private(url, allowed)
+    {
+        section.warn("url", "the host is private and not listed in `allow_private`, so nothing will be sent there");
+    }
     let secrets = section.required("secret", "{ env = \"…\" }", |field| {
         let secrets = field.each(signing_secret)?;
         if secrets.is_empty() {
@@ -210,10 +223,29 @@ fn https(field: &Field<'_>, text: &str, may_be_plain: bool) -> Read<Url> {
     Ok(url)
 }
 
+/// Whether the host is, by its own text, in a private network that nobody allowed. The sender has the last word, after
+/// DNS; this spares an operator the first failed delivery.
+fn unlisted_private(url: &Url, allowed: &[IpNet]) -> bool {
+    let is_private = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+    };
+    let addresses = match url.host() {
+        Some(Host::Ipv4(address)) => vec![IpAddr::V4(address)],
+        Some(Host::Ipv6(address)) => vec![IpAddr::V6(address).to_canonical()],
+        Some(Host::Domain(_)) if is_loopback(url) => {
+            vec![IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)]
+        }
+        Some(Host::Domain(_)) | None => Vec::new(),
+    };
+    let listed = |address: &IpAddr| allowed.iter().any(|network| network.contains(address));
+    addresses.iter().copied().any(is_private) && !addresses.iter().any(listed)
+}
+
 fn network(field: &Field<'_>) -> Read<IpNet> {
     let text = field.text()?;
     let network = text.trim().parse::<IpNet>();
-    let network = network.or_else(|_| text.trim().parse::<std::net::IpAddr>().map(IpNet::from));
+    let network = network.or_else(|_| text.trim().parse::<IpAddr>().map(IpNet::from));
     network.map_err(|_| {
         field.wrong(&format!("{} is no network", shown(text)), "write addresses and prefix, such as `10.0.0.0/8`")
     })
@@ -226,7 +258,7 @@ fn signing_secret(field: &Field<'_>) -> Read<Secret> {
     let Some(encoded) = secret.expose().strip_prefix("whsec_") else {
         return Err(field.wrong("does not begin with `whsec_`", remedy));
     };
-    match STANDARD.decode(encoded) {
+    match BASE64.decode(encoded) {
         Ok(bytes) if (24..=64).contains(&bytes.len()) => Ok(secret),
         Ok(_) => Err(field.wrong("has fewer than 24 or more than 64 bytes", remedy)),
         Err(_) => Err(field.wrong("is no base64 after `whsec_`", remedy)),
