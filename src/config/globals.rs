@@ -20,8 +20,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 const DECADE: Duration = Duration::from_secs(3_653 * 86_400);
 
 /// Where a Redis may be. `redis+unix` is a socket file.
-const REDIS_SCHEMES: [&str; 7] =
-    ["redis", "rediss", "redis+unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
+const REDIS_SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster"];
 
 /// What tells this process from its neighbours when no `instance` is written.
 pub(super) struct Whereabouts {
