@@ -1,12 +1,21 @@
 //! What the file says, checked: inside, nothing can be wrong any more.
 //!
-//! Two types for each section: what was written ([`raw`], read by figment in `layers`) and what it means (here).
-//! The annotated `config.toml.example` is embedded and proven equal to the defaults. All problems are reported at once,
-//! each with its key and file.
+//! What was written is a tree of values that know their file (`node`, laid over each other in `layers`); what it means
+//! are the types here. Between them stand readers, one file for each kind of section, which note every problem with its
+//! key and file and go on, so that all are reported at once. The annotated `config.toml.example` is embedded: it *is*
+//! the lowest layer.
 
-pub mod layers;
-pub mod raw;
+mod accounts;
+mod destinations;
+mod environment;
+mod fields;
+mod globals;
+mod layers;
+mod load;
+mod node;
+mod problem;
 pub mod secret;
+mod section;
 pub mod values;
 
 use std::collections::BTreeMap;
@@ -17,6 +26,10 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use url::Url;
 
+pub use self::environment::Environment;
+pub use self::layers::EXAMPLE;
+pub use self::load::{Loaded, from_toml, load, load_in};
+pub use self::problem::{ConfigErrors, Problem};
 pub use self::secret::Secret;
 pub use self::values::Rate;
 use crate::domain::account::AccountName;
@@ -270,8 +283,8 @@ pub enum Detail {
     Thin,
 }
 
-/// A webhook destination.
-#[derive(Clone, Debug)]
+/// A webhook destination. `Debug` shows the host only: paths and queries hold tokens.
+#[derive(Clone)]
 pub struct WebhookConfig {
     /// What all destinations have.
     pub common: DestinationConfig,
