@@ -187,6 +187,23 @@ pub(super) fn message(body: &[u8]) -> String {
     words.map(|words| clean(&words, MESSAGE)).unwrap_or_default()
 }
 
+/// `{"status":"error"}`, whatever the HTTP status says.
+pub(super) fn is_error(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Envelope<'a> {
+        #[serde(borrow, default)]
+        status: Field<'a>,
+    }
+    // The envelope's status stands near one end of the body; a long listing need not be read twice to find none.
+    let small = body.len() < 4_096;
+    let head = body.get(..200.min(body.len())).unwrap_or_default();
+    let suspicious = small || head.windows(5).any(|window| window.eq_ignore_ascii_case(b"error"));
+    suspicious
+        && serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|envelope| {
+            text(envelope.status).is_some_and(|status| status.eq_ignore_ascii_case("error"))
+        })
+}
+
 fn clean(text: &str, most: usize) -> String {
     text.chars().filter(|c| !c.is_control()).take(most).collect()
 }

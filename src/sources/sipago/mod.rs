@@ -1,1 +1,127 @@
-//! (to be written)
+//! Sipago: movements by day, orders behind payment links by uuid.
+
+mod client;
+mod read;
+mod wire;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use self::client::Client;
+use self::read::Reader;
+use super::{Fingerprint, Reading, Snapshot, Source, SourceError, Task, json};
+use crate::clock::Clock;
+use crate::config::SipagoAccount;
+use crate::domain::account::{AccountName, SourceKind, Upstream};
+use crate::domain::day::Day;
+use crate::domain::row::Identity;
+use crate::http::Transport;
+
+/// One Sipago account.
+#[derive(Debug)]
+pub struct SipagoSource {
+    client: Client,
+    clock: Arc<dyn Clock>,
+}
+
+impl SipagoSource {
+    /// A source; there is no login.
+    pub fn new(config: SipagoAccount, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
+        Self { client: Client::new(config, transport), clock }
+    }
+
+    /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
+    /// twice; one that is skipped is read by the next poll.
+    async fn days(&self, from: Day, to: Day, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
+        let read_at = self.clock.now();
+        let most = self.client.config.common.max_pages;
+        let body = format!(r#"{{"startDate":"{from}","endDate":"{to}"}}"#);
+        let (mut rows, mut rejects, mut seen, mut hash) = (Vec::new(), Vec::new(), HashSet::new(), Xxh3::new());
+        let reader = Reader { config: &self.client.config };
+        for number in 0..most {
+            let answer = self.client.post(&format!("transactions/page/{number}"), body.clone()).await?;
+            hash.update(&answer);
+            let page: wire::Page<'_> = json::object(&answer)?;
+            let told = json::text(page.page).and_then(|text| text.parse::<u32>().ok());
+            if let Some(told) = told.filter(|told| *told != number) {
+                return Err(SourceError::Contract(format!("page {number} was asked for and page {told} came")));
+            }
+            if json::text(page.exist_more).is_none() {
+                return Err(SourceError::Contract(String::from("a page does not tell `existMore`")));
+            }
+            let mut fresh = false;
+            for raw in json::list("listTrx", page.list_trx)? {
+                match reader.movement(rows.len() + rejects.len(), raw) {
+                    Ok(row) => {
+                        if let Identity::Keyed(id) = &row.identity {
+                            fresh |= seen.insert(id.clone());
+                        }
+                        rows.push(row);
+                    }
+                    Err(reject) => {
+                        fresh |= seen.insert(format!("reject:{:x}", reject.fingerprint));
+                        rejects.push(reject);
+                    }
+                }
+            }
+            if !json::flag(page.exist_more) {
+                let fingerprint = hash.digest128();
+                if known == Some(fingerprint) {
+                    return Ok(Reading::Unchanged);
+                }
+                let source = SourceKind::Movements;
+                return Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }));
+            }
+            if !fresh {
+                return Err(SourceError::Contract(format!("page {number} brings nothing new and promises more")));
+            }
+        }
+        Err(SourceError::Contract(format!("the list is longer than `max_pages` ({most})")))
+    }
+
+    async fn order(&self, uuid: &str, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
+        let read_at = self.clock.now();
+        let body = self.client.get(&format!("checkout/getLink/{uuid}")).await?;
+        let fingerprint = xxh3_128(&body);
+        if known == Some(fingerprint) {
+            return Ok(Reading::Unchanged);
+        }
+        let rows = Reader { config: &self.client.config }.order(uuid, &body, read_at)?;
+        let (source, rejects) = (SourceKind::Links, Vec::new());
+        Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }))
+    }
+}
+
+#[async_trait]
+impl Source for SipagoSource {
+    fn account(&self) -> &AccountName {
+        &self.client.config.common.name
+    }
+
+    fn upstream(&self) -> Upstream {
+        Upstream::Sipago
+    }
+
+    fn listing(&self) -> SourceKind {
+        SourceKind::Movements
+    }
+
+    /// There is nothing to prepare: a wrong key shows at the first reading.
+    async fn prepare(&self) -> Result<(), SourceError> {
+        Ok(())
+    }
+
+    async fn read(&self, task: &Task, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
+        match task {
+            Task::Days { from, to } => self.days(*from, *to, known).await,
+            Task::Watched { source: SourceKind::Links, id } => self.order(id, known).await,
+            Task::Watched { source, .. } => Err(SourceError::Contract(format!("Sipago has no source `{source}`"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

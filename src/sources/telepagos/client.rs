@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::Deserialize;
 use serde_json::json;
 use url::Url;
 
@@ -13,8 +12,7 @@ use crate::clock::Clock;
 use crate::config::TelepagosAccount;
 use crate::http::{Method, Request, Response, Transport};
 use crate::sources::gate::Gate;
-use crate::sources::json::{self, Field};
-use crate::sources::{SourceError, words};
+use crate::sources::{SourceError, json, words};
 
 /// The pause of a 429 or 503 that names none.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
@@ -119,7 +117,7 @@ impl Client {
         let Response { status, body, .. } = answer;
         let message = || self.scrub(&body);
         match status {
-            200..=299 if !is_error(&body) => Ok(body),
+            200..=299 if !json::is_error(&body) => Ok(body),
             300..=399 => {
                 Err(SourceError::Contract(format!("the upstream redirects (HTTP {status}); check `base_url`")))
             }
@@ -148,21 +146,4 @@ impl Client {
             .join(path)
             .map_err(|_| SourceError::Contract(String::from("`base_url` cannot be joined with a path")))
     }
-}
-
-/// `{"status":"error"}`, whatever the HTTP status says.
-fn is_error(body: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Envelope<'a> {
-        #[serde(borrow, default)]
-        status: Field<'a>,
-    }
-    // The envelope's status stands near one end of the body; a long listing need not be read twice to find none.
-    let small = body.len() < 4_096;
-    let head = body.get(..200.min(body.len())).unwrap_or_default();
-    let suspicious = small || head.windows(5).any(|window| window.eq_ignore_ascii_case(b"error"));
-    suspicious
-        && serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|envelope| {
-            json::text(envelope.status).is_some_and(|status| status.eq_ignore_ascii_case("error"))
-        })
 }
