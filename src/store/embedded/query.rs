@@ -37,12 +37,13 @@ impl Where {
 
     fn and_in(&mut self, column: &str, values: Vec<Value>) {
         let marks = vec!["?"; values.len()].join(",");
-        self.sql.push_str(&format!(" AND {column} IN ({marks})"));
+        self.sql.extend([" AND ", column, " IN (", &marks, ")"]);
         self.values.extend(values);
     }
 
     fn end(mut self, order: &str, items: usize) -> Self {
-        self.sql.push_str(&format!(" ORDER BY {order} LIMIT {}", limit(items)));
+        self.sql.extend([" ORDER BY ", order, " LIMIT ?"]);
+        self.values.push(limit(items).into());
         self
     }
 }
