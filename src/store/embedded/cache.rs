@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::domain::event::{Event, EventId};
 use crate::domain::route::DestinationName;
 
-/// Events of one generation. Two generations of about 1 KB each make at most 4 MiB.
-const GENERATION: usize = 2048;
+/// Events of one generation. Two generations, at about 1 KB an event, make 2 MiB.
+const GENERATION: usize = 1024;
 
 /// Bounded: when the young generation is full, it becomes the old one, and the old one goes.
 #[derive(Debug, Default)]
