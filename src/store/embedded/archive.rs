@@ -25,7 +25,7 @@ impl EmbeddedArchive {
     pub(super) fn open(path: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
         // Opened once for the sake of its errors.
         drop(schema::open_beside(path, false)?);
-        Ok(Self { readers: Readers::new(path.to_owned()), clock })
+        Ok(Self { readers: Readers::new(path.to_owned(), 1), clock })
     }
 
     /// One write transaction on a connection of its own.
@@ -87,21 +87,21 @@ impl Archive for EmbeddedArchive {
 #[async_trait]
 impl Archive for EmbeddedStore {
     async fn events(&self, filter: &EventFilter) -> Result<Vec<Arc<Event>>, StoreError> {
-        events(&self.readers, filter).await
+        events(&self.operator, filter).await
     }
 
     async fn event(&self, id: &EventId) -> Result<Option<(Arc<Event>, Vec<DeliveryView>)>, StoreError> {
-        event(&self.readers, *id).await
+        event(&self.operator, *id).await
     }
 
     async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryView>, StoreError> {
-        deliveries(&self.readers, filter).await
+        deliveries(&self.operator, filter).await
     }
 
     async fn requeue(&self, filter: &DeliveryFilter, dry_run: bool) -> Result<u64, StoreError> {
         let (filter, now) = (filter.clone(), self.clock.now().as_millisecond());
         if dry_run {
-            return self.readers.run(move |conn| query::requeue(conn, &filter, true, now)).await;
+            return self.operator.run(move |conn| query::requeue(conn, &filter, true, now)).await;
         }
         self.writer.run(true, move |desk| query::requeue(&desk.conn, &filter, false, now)).await
     }
@@ -109,17 +109,17 @@ impl Archive for EmbeddedStore {
     async fn release_held(&self, account: Option<&AccountName>, dry_run: bool) -> Result<u64, StoreError> {
         let (account, now) = (account.cloned(), self.clock.now().as_millisecond());
         if dry_run {
-            return self.readers.run(move |conn| query::release_held(conn, account.as_ref(), true, now)).await;
+            return self.operator.run(move |conn| query::release_held(conn, account.as_ref(), true, now)).await;
         }
         self.writer.run(true, move |desk| query::release_held(&desk.conn, account.as_ref(), false, now)).await
     }
 
     async fn rejects(&self, account: Option<&AccountName>, limit: usize) -> Result<Vec<RejectView>, StoreError> {
-        rejects(&self.readers, account, limit).await
+        rejects(&self.operator, account, limit).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {
-        self.readers.run(query::counts).await
+        self.operator.run(query::counts).await
     }
 }
 

@@ -38,8 +38,10 @@ const FLEETING: [&str; 4] = ["/dev/shm", "/run", "/tmp", "/var/run"];
 pub struct EmbeddedStore {
     instance: Arc<str>,
     clock: Arc<dyn Clock>,
-    // Before the writer: the last one to close the file should be able to tidy it up.
+    // Readers before the writer: the last one to close the file should be able to tidy it up.
     readers: Readers,
+    /// Apart from the pipeline's, so that an operator's long list keeps no poll waiting.
+    operator: Readers,
     writer: Writer,
 }
 
@@ -61,7 +63,8 @@ impl EmbeddedStore {
         let lock = schema::lock(path)?;
         let conn = schema::open_writer(path)?;
         let writer = Writer::start(conn, lock)?;
-        Ok(Self { instance: instance.into(), clock, readers: Readers::new(path.to_owned()), writer })
+        let readers = |connections| Readers::new(path.to_owned(), connections);
+        Ok(Self { instance: instance.into(), clock, readers: readers(2), operator: readers(1), writer })
     }
 
     /// The operator's view of a file that a daemon may be using.

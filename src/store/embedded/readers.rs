@@ -13,9 +13,6 @@ use crate::domain::ledger::{Ledger, Memories, Slot};
 use crate::store::codec::{CodecError, decode_memories, decode_state};
 use crate::store::{StoreError, VersionedState};
 
-/// Connections at the most: each has its own cache.
-const CONNECTIONS: usize = 2;
-
 /// A small pool; its connections are opened when they are first needed.
 #[derive(Clone)]
 pub(super) struct Readers {
@@ -31,9 +28,9 @@ impl fmt::Debug for Readers {
 }
 
 impl Readers {
-    /// Readers of the file at `path`.
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path: Arc::new(path), idle: Arc::default(), gate: Arc::new(Semaphore::new(CONNECTIONS)) }
+    /// Readers of the file at `path`: so many at the most, because each has a cache of its own.
+    pub(super) fn new(path: PathBuf, connections: usize) -> Self {
+        Self { path: Arc::new(path), idle: Arc::default(), gate: Arc::new(Semaphore::new(connections)) }
     }
 
     /// Where the file is.
