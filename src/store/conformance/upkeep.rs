@@ -6,6 +6,10 @@ use crate::domain::delivery::DeathReason;
 pub(crate) async fn a_sweep_removes_settled_events_only<H: Harness>(harness: H) {
     let store = harness.store();
     let events = put(&harness, 5, &["erp", "crm"]).await;
+    // Long due, but nobody serves the destination; and held.
+    let waits = event(&harness, 6);
+    let held = Announcement { held: true, ..announce(&event(&harness, 7), &["erp"]) };
+    created(store.commit(&tell(vec![announce(&waits, &["nobody"]), held.clone()])).await);
     let bad = Some(attempt(&harness, Some(FailureClass::Http)));
     let erp = lease(&*store, "erp", 5).await;
     for (n, lease) in (0..).zip(&erp) {
@@ -36,9 +40,10 @@ pub(crate) async fn a_sweep_removes_settled_events_only<H: Harness>(harness: H) 
     harness.pass(SHORT).await;
     assert_eq!(store.sweep(SHORT).await.unwrap().events, 0);
     assert_eq!(removed, 2);
-    let left: Vec<_> = events[2..].iter().rev().copied().collect();
+    let mut left = vec![held.event.id, waits.id];
+    left.extend(events[2..].iter().rev());
     assert_eq!(event_ids(&*store, &every_event()).await, left);
-    assert_eq!(store.deliveries(&every_delivery()).await.unwrap().len(), 6);
+    assert_eq!(store.deliveries(&every_delivery()).await.unwrap().len(), 8);
     assert_eq!(store.counts().await.unwrap().dead, 0);
     assert_eq!(store.event(&events[0]).await.unwrap(), None);
     assert!(settle(&*store, &erp[4], Verdict::Delivered, Some(attempt(&harness, None))).await);
