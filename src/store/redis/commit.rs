@@ -88,14 +88,8 @@ pub(super) async fn account(store: &RedisStore, account: &AccountName) -> Result
 pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Committed, StoreError> {
     let value = store.link.run(&store.scripts.commit, call(store, commit)).await?;
     let values = reply::list(value)?;
-    let [done, created, rejected] = match <[Value; 3]>::try_from(values) {
-        Ok(values) => values,
-        // A refusal is the number 0 alone.
-        Err(_) => return Ok(Committed::Conflict),
-    };
-    if reply::integer(&done)? != 1 {
-        return Ok(Committed::Conflict);
-    }
+    // A refusal is one number alone.
+    let Ok([_, created, rejected]) = <[Value; 3]>::try_from(values) else { return Ok(Committed::Conflict) };
     let created = reply::list(created)?
         .iter()
         .map(|number| Ok(reply::nth(&commit.announcements, reply::place(number)?)?.event.id))

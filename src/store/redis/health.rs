@@ -71,7 +71,7 @@ async fn recorded(link: &Link, meta: &str) -> Result<(Option<u32>, Option<u32>),
     let mut command = redis::cmd("HMGET");
     command.arg(meta).arg("form").arg("shards");
     let [form, shards] = reply::exactly(link.ask_one(command).await?)?;
-    let number = |value| Ok(reply::maybe_bytes(value)?.map(|bytes| reply::parse(&bytes)).transpose()?);
+    let number = |value| reply::maybe_bytes(value)?.map(|bytes| reply::parse(&bytes)).transpose();
     Ok((number(form)?, number(shards)?))
 }
 

@@ -47,6 +47,10 @@ pub(super) fn of_server(place: &str, error: &ServerError) -> StoreError {
 }
 
 /// The meaning of any error.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enumeration is open; what it will hold is told by code and text"
+)]
 pub(super) fn of_client(place: &str, error: RedisError) -> StoreError {
     match error.kind() {
         ErrorKind::Io if error.is_timeout() => {
@@ -91,11 +95,11 @@ fn classify(place: &str, code: &str, detail: &str) -> StoreError {
 
 /// The same error, as said while connecting: who does not speak Redis' language then is not Redis.
 pub(super) fn at_first_contact(place: &str, error: StoreError) -> StoreError {
-    match error {
+    match &error {
         StoreError::Unavailable(text, _) if text.contains("does not speak") => StoreError::Unusable(format!(
             "what answers at {place} is not Redis, or it expects TLS (`rediss://`): check `store.url`"
         )),
-        other => other,
+        StoreError::Unavailable(..) | StoreError::Unusable(_) => error,
     }
 }
 

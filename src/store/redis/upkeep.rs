@@ -30,10 +30,8 @@ pub(super) async fn acquire(
 ) -> Result<Option<u64>, StoreError> {
     let mut call = store.scripts.acquire.call(&[store.keys.at(store.keys.shard_of(account), LEASES)]);
     call.arg(account.as_str()).arg(&store.instance).arg(milliseconds(time));
-    match store.link.run(&store.scripts.acquire, call).await? {
-        Value::Nil => Ok(None),
-        fence => reply::count(&fence).map(Some),
-    }
+    let fence = store.link.run(&store.scripts.acquire, call).await?;
+    if fence == Value::Nil { Ok(None) } else { reply::count(&fence).map(Some) }
 }
 
 /// Gives it back.
