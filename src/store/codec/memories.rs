@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
     #[test]
@@ -211,9 +211,9 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(mut bytes in proptest::collection::vec(any::<u8>(), 1..80)) {
-            let _ = decode_memories(&bytes);
+            drop(decode_memories(&bytes));
             bytes[0] = VERSION;
-            let _ = decode_memories(&bytes);
+            drop(decode_memories(&bytes));
         }
 
         #[test]

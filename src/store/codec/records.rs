@@ -227,10 +227,10 @@ mod tests {
         fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..120), at in 0..60_usize) {
             for golden in [GOLDEN_STATE, GOLDEN_ATTEMPT, GOLDEN_REJECT] {
                 let mut bent = golden.as_bytes().to_vec();
-                bent.splice(at..at + 1, bytes.clone());
-                let _ = (decode_state(&bent), decode_attempt(&bent), decode_reject(&bent));
+                bent.splice(at..=at, bytes.clone());
+                drop((decode_state(&bent), decode_attempt(&bent), decode_reject(&bent)));
             }
-            let _ = (decode_state(&bytes), decode_attempt(&bytes), decode_reject(&bytes));
+            drop((decode_state(&bytes), decode_attempt(&bytes), decode_reject(&bytes)));
         }
     }
 }

@@ -213,7 +213,7 @@ fn event<H: Harness>(harness: &H, n: u32) -> Arc<Event> {
 fn event_of<H: Harness>(harness: &H, account: &str, n: u32) -> Arc<Event> {
     Arc::new(Event {
         id: EventId::of_notice(&[account, &n.to_string()]),
-        kind: if n % 2 == 0 { EventType::CreditReceived } else { EventType::PaymentRefunded },
+        kind: if n.is_multiple_of(2) { EventType::CreditReceived } else { EventType::PaymentRefunded },
         account: Some(AccountName::new(account)),
         upstream: Some(Upstream::Telepagos),
         source: Some(SourceKind::Transactions),
