@@ -1,0 +1,212 @@
+//! Meeting a server, and what can make it forget.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use redis::Cmd;
+
+use super::keys::{Keys, MOST_SHARDS, SHARDS};
+use super::link::Link;
+use super::{reply, trouble};
+use crate::store::StoreError;
+
+/// The form of what this release writes. A store of a newer form is refused.
+const FORM: u32 = 1;
+/// The oldest server that we are tried on (DESIGN §6).
+const OLDEST: (u32, u32) = (6, 2);
+/// Between two looks at a server that is still loading.
+const AGAIN: Duration = Duration::from_millis(100);
+
+/// Waits until the server is ready, checks it, and reads or records the form. Returns the number of shards.
+///
+/// The wait has no end of its own: the caller bounds it.
+///
+/// # Errors
+/// See [`super::RedisStore::connect`].
+pub(super) async fn meet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
+    loop {
+        match greet(link, prefix).await {
+            Err(StoreError::Unavailable(text, _)) if text.ends_with("(LOADING)") => tokio::time::sleep(AGAIN).await,
+            Err(error) => return Err(trouble::at_first_contact(link.place(), error)),
+            Ok(shards) => return Ok(shards),
+        }
+    }
+}
+
+async fn greet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
+    check_server(link).await?;
+    let meta = Keys::meta(prefix);
+    let mut known = recorded(link, &meta).await?;
+    if known.0.is_none() {
+        let record = |field: &str, value: u32| {
+            let mut command = redis::cmd("HSETNX");
+            command.arg(&meta).arg(field).arg(value);
+            command
+        };
+        // Another instance may begin the same store now: whoever is first wins, and both read what stands.
+        link.ask([record("shards", u32::from(SHARDS)), record("form", FORM)]).await?;
+        known = recorded(link, &meta).await?;
+    }
+    let form = known.0.unwrap_or(FORM);
+    if form > FORM {
+        return Err(StoreError::Unusable(format!(
+            "redis at {} holds form {form} of our data, written by a newer release; this one knows forms up to {FORM}: \
+             run the newer release",
+            link.place()
+        )));
+    }
+    known
+        .1
+        .and_then(|shards| u16::try_from(shards).ok())
+        .filter(|shards| (1..=MOST_SHARDS).contains(shards))
+        .ok_or_else(|| {
+            StoreError::Unusable(format!(
+                "redis at {} records no usable number of shards under our prefix",
+                link.place()
+            ))
+        })
+}
+
+async fn recorded(link: &Link, meta: &str) -> Result<(Option<u32>, Option<u32>), StoreError> {
+    let mut command = redis::cmd("HMGET");
+    command.arg(meta).arg("form").arg("shards");
+    let [form, shards] = reply::exactly(link.ask_one(command).await?)?;
+    let number = |value| reply::maybe_bytes(value)?.map(|bytes| reply::parse(&bytes)).transpose();
+    Ok((number(form)?, number(shards)?))
+}
+
+async fn check_server(link: &Link) -> Result<(), StoreError> {
+    let Some(info) = info(link).await? else { return Ok(()) };
+    if info.get("loading").is_some_and(|loading| loading == "1") {
+        return Err(StoreError::Unavailable(format!("redis at {} cannot serve now (LOADING)", link.place()), None));
+    }
+    if let Some(text) = info.get("redis_version") {
+        let mut numbers = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+        let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        if version < OLDEST {
+            return Err(StoreError::Unusable(format!(
+                "redis at {} is version {}.{}; {}.{} or newer is needed",
+                link.place(),
+                version.0,
+                version.1,
+                OLDEST.0,
+                OLDEST.1
+            )));
+        }
+    }
+    if info.get("redis_mode").is_some_and(|mode| mode == "cluster") {
+        return Err(StoreError::Unusable(format!(
+            "redis at {} is part of a Redis Cluster, which `redis://` cannot use: name a standalone server",
+            link.place()
+        )));
+    }
+    Ok(())
+}
+
+/// What the server says of itself; `None` when it does not allow us to ask.
+async fn info(link: &Link) -> Result<Option<HashMap<String, String>>, StoreError> {
+    let Some(value) = allowed(link.ask_one(redis::cmd("INFO")).await)? else { return Ok(None) };
+    let text = reply::text(value)?;
+    let pairs = text.lines().filter_map(|line| line.split_once(':'));
+    Ok(Some(pairs.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()))
+}
+
+async fn setting(link: &Link, name: &str) -> Result<Option<String>, StoreError> {
+    let mut command: Cmd = redis::cmd("CONFIG");
+    command.arg("GET").arg(name);
+    let Some(value) = allowed(link.ask_one(command).await)? else { return Ok(None) };
+    reply::pairs(value)?.into_iter().next().map(|(_, value)| reply::text(value)).transpose()
+}
+
+/// A question that an ACL, or a provider that hides the command, may refuse.
+fn allowed<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(StoreError::Unusable(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What can make this server forget.
+///
+/// # Errors
+/// See [`StoreError`].
+pub(super) async fn warnings(link: &Link) -> Result<Vec<String>, StoreError> {
+    let info = info(link).await?.unwrap_or_default();
+    let appends = setting(link, "appendonly").await?;
+    let appends =
+        appends.or_else(|| info.get("aof_enabled").map(|on| (if on == "1" { "yes" } else { "no" }).to_owned()));
+    let facts = Facts {
+        appends: appends.map(|value| value == "yes"),
+        fsync: setting(link, "appendfsync").await?,
+        saves: setting(link, "save").await?.map(|value| !value.is_empty()),
+        memory_limit: info.get("maxmemory").and_then(|value| value.parse().ok()).unwrap_or(0),
+        eviction: info.get("maxmemory_policy").cloned(),
+    };
+    Ok(facts.warnings(link.place()))
+}
+
+/// What is known of how a server keeps its memory; `None`: it does not say.
+#[derive(Debug, Default)]
+struct Facts {
+    appends: Option<bool>,
+    fsync: Option<String>,
+    saves: Option<bool>,
+    memory_limit: u64,
+    eviction: Option<String>,
+}
+
+impl Facts {
+    fn warnings(&self, place: &str) -> Vec<String> {
+        let mut out = Vec::new();
+        match (self.appends, self.saves) {
+            (Some(true), _) => match self.fsync.as_deref() {
+                Some("always") => {}
+                Some("no") => out.push(format!(
+                    "redis at {place} leaves it to the system when to write its append-only file: a power failure can \
+                     cost half a minute; set `appendfsync everysec` or `always`"
+                )),
+                _ => out.push(format!(
+                    "redis at {place} can forget the last second at a power failure (`appendfsync everysec`); set \
+                     `always` if that is too much"
+                )),
+            },
+            (Some(false), Some(false)) => out.push(format!(
+                "redis at {place} keeps nothing on disk and can forget everything on restart; set `appendonly yes`"
+            )),
+            (Some(false), _) => out.push(format!(
+                "redis at {place} keeps snapshots only and can forget minutes on restart; set `appendonly yes`"
+            )),
+            (None, _) => out.push(format!(
+                "redis at {place} does not say whether it keeps its memory on disk; see that `appendonly` is `yes`"
+            )),
+        }
+        if let Some(policy) = self.eviction.as_deref().filter(|policy| self.memory_limit > 0 && *policy != "noeviction")
+        {
+            out.push(format!(
+                "redis at {place} throws data away when it is full (`maxmemory-policy {policy}`); set `noeviction`"
+            ));
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_can_forget_is_said() {
+        let count = |facts: Facts| facts.warnings("h:1").len();
+        let durable = || Facts { appends: Some(true), fsync: Some("always".to_owned()), ..Facts::default() };
+        assert_eq!(count(durable()), 0);
+        assert_eq!(count(Facts { fsync: Some("everysec".to_owned()), ..durable() }), 1);
+        assert_eq!(count(Facts { fsync: Some("no".to_owned()), ..durable() }), 1);
+        assert_eq!(count(Facts { appends: Some(false), saves: Some(true), ..durable() }), 1);
+        let nothing = Facts { appends: Some(false), saves: Some(false), ..durable() };
+        assert!(nothing.warnings("h:1")[0].contains("everything on restart"));
+        assert_eq!(count(Facts { appends: None, ..durable() }), 1);
+        let evicting = |memory_limit| Facts { memory_limit, eviction: Some("allkeys-lru".to_owned()), ..durable() };
+        assert_eq!((count(evicting(0)), count(evicting(1))), (0, 1));
+    }
+}

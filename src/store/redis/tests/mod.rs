@@ -1,0 +1,142 @@
+//! A real `redis-server` for each test, and the laws of a store upon it.
+
+mod faults;
+mod layout;
+
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use super::RedisStore;
+use crate::clock::{Clock as _, SystemClock};
+use crate::config::{Backend, RedisUrl, StoreConfig};
+use crate::store::StoreError;
+use crate::store::conformance::{Harness, laws};
+
+/// A server on a socket in a folder of its own. It ends with the test, however the test ends: the shell that started it
+/// waits for our end of a pipe to close.
+pub(super) struct Server {
+    folder: TempDir,
+    shell: Option<Child>,
+    options: Vec<String>,
+}
+
+impl Server {
+    pub(super) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With further options, `--name value`.
+    pub(super) async fn start_with(options: &[&str]) -> Self {
+        let installed = Command::new("redis-server").arg("--version").output();
+        assert!(installed.is_ok(), "redis-server is missing: `apt-get install redis-server`");
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut server = Self { folder: tempfile::tempdir().unwrap(), shell: None, options };
+        server.run().await;
+        server
+    }
+
+    /// Starts it (again) on its folder and waits until it listens.
+    pub(super) async fn run(&mut self) {
+        assert!(self.shell.is_none(), "it runs already");
+        let folder = self.folder.path().to_str().unwrap();
+        let shell = Command::new("sh")
+            .args(["-c", "redis-server \"$@\" & read -r _; kill -9 $!; wait $!", "sh"])
+            .args(["--port", "0", "--unixsocket", &format!("{folder}/s"), "--dir", folder])
+            .args(["--appendonly", "yes", "--save", "", "--logfile", &format!("{folder}/log")])
+            .args(&self.options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.shell = Some(shell);
+        for _ in 0..1000 {
+            if std::os::unix::net::UnixStream::connect(format!("{folder}/s")).is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("redis-server did not start");
+    }
+
+    /// Kills it as a crash would.
+    pub(super) fn kill(&mut self) {
+        if let Some(mut shell) = self.shell.take() {
+            drop(shell.stdin.take());
+            shell.wait().unwrap();
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn url(&self) -> RedisUrl {
+        RedisUrl(format!("unix://{}/s", self.folder.path().display()))
+    }
+
+    pub(super) async fn connect(&self, instance: &str) -> Result<RedisStore, StoreError> {
+        RedisStore::connect(&config(&self.url(), instance), &self.url()).await
+    }
+
+    pub(super) async fn store(&self) -> RedisStore {
+        self.connect("one").await.expect("the server runs")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+pub(super) fn config(url: &RedisUrl, instance: &str) -> StoreConfig {
+    StoreConfig { backend: Backend::Redis(url.clone()), prefix: "pregonero".to_owned(), instance: instance.to_owned() }
+}
+
+/// The laws' view of it.
+struct Redis {
+    server: Server,
+    store: Arc<RedisStore>,
+    born: Timestamp,
+}
+
+impl Harness for Redis {
+    type Store = RedisStore;
+
+    async fn fresh() -> Self {
+        let server = Server::start().await;
+        let store = Arc::new(server.store().await);
+        Self { server, store, born: SystemClock.now() }
+    }
+
+    fn store(&self) -> Arc<RedisStore> {
+        self.store.clone()
+    }
+
+    async fn replica(&self, instance: &str) -> Option<Arc<RedisStore>> {
+        Some(Arc::new(self.server.connect(instance).await.expect("the server runs")))
+    }
+
+    async fn reopen(mut self) -> Option<Self> {
+        self.server.kill();
+        self.server.run().await;
+        self.store = Arc::new(self.server.store().await);
+        Some(self)
+    }
+
+    fn born(&self) -> Timestamp {
+        self.born
+    }
+
+    fn now(&self) -> Timestamp {
+        SystemClock.now()
+    }
+
+    async fn pass(&self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+}
+
+laws!(Redis);
