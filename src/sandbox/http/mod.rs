@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
 use tokio::net::{TcpListener, TcpStream};
@@ -177,8 +177,13 @@ fn whole(answer: &Answer) -> hyper::Response<Body> {
 /// Announces the whole length, sends half, then breaks.
 fn cut_off(answer: &Answer) -> hyper::Response<Body> {
     let half = answer.body.slice(..answer.body.len() / 2);
-    let parts: [io::Result<Bytes>; 2] = [Ok(half), Err(io::ErrorKind::UnexpectedEof.into())];
-    let mut response = with_head(answer, Body::from_stream(stream::iter(parts)));
+    let first = stream::once(std::future::ready(Ok::<Bytes, io::Error>(half)));
+    let then = stream::once(async {
+        // hyper flushes what it has only when the body makes it wait; without this not even the head would go out.
+        tokio::task::yield_now().await;
+        Err(io::ErrorKind::UnexpectedEof.into())
+    });
+    let mut response = with_head(answer, Body::from_stream(first.chain(then)));
     response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(answer.body.len().max(1)));
     response
 }
