@@ -3,12 +3,12 @@
 //! Tests link it, people run it (`pregonero sandbox`). [`world`] holds what is true, [`script`] what goes wrong,
 //! [`upstreams`] how the two companies answer, [`caught`] what arrived. Two faces show the same: [`Sandbox`] over sockets
 //! of 127.0.0.1, [`direct`] without any, for simulated time. Over sockets, `POST /_control` moves world and script from
-//! outside; its operations stand at the head of `control/mod.rs`.
+//! outside; its operations stand in [`control`].
 //!
 //! All people, numbers, cards and credentials here are invented.
 
 pub mod caught;
-mod control;
+pub mod control;
 pub mod direct;
 mod http;
 mod mail;

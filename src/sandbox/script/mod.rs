@@ -11,6 +11,9 @@ use std::time::Duration;
 
 pub(super) use self::apply::{Twist, apply};
 
+/// The most rules at once; the oldest go first. Used-up ones stay, so that [`Script::struck`] can tell of them.
+const MOST_RULES: usize = 1_000;
+
 /// Which pretend peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,6 +223,9 @@ impl Script {
         let mut rules = self.lock();
         rules.last += 1;
         let id = RuleId(rules.last);
+        if rules.standing.len() >= MOST_RULES {
+            rules.standing.remove(0);
+        }
         rules.standing.push(Standing { id, rule, seen: 0, struck: 0 });
         id
     }

@@ -92,7 +92,8 @@ struct Merchant {
     api_key: Arc<str>,
 }
 
-/// A handle on the pretend upstreams' shared memory. Clones are the same world.
+/// A handle on the pretend upstreams' shared memory. Clones are the same world. A closure that bends a row, an order or
+/// the settings works under the world's lock: it must not call the world again.
 #[derive(Clone)]
 pub struct World {
     state: Arc<Mutex<State>>,
