@@ -1,0 +1,1 @@
+//! Every destination's channel, from the checked configuration.
