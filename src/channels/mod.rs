@@ -4,6 +4,9 @@
 //! [`crate::domain::delivery`]; whether and when to try again is decided elsewhere. No secret and no personal data
 //! stands in a [`Report`]. The contract that every channel passes is `contract` in the tests.
 
+mod answer;
+mod bucket;
+pub mod build;
 #[cfg(test)]
 mod contract;
 pub mod email;
@@ -16,7 +19,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{FailureClass, Outcome};
 use crate::domain::event::Event;
 use crate::domain::route::{ChannelKind, DestinationName};
 
@@ -38,6 +41,35 @@ pub struct Report {
     pub status: Option<u16>,
     /// The first 1 KiB of the answer, or our own words. Empty for a success.
     pub detail: String,
+}
+
+impl Report {
+    /// It was taken.
+    pub const fn accepted(status: Option<u16>) -> Self {
+        Self { outcome: Outcome::Accepted, status, detail: String::new() }
+    }
+
+    /// Not now; an attempt is spent.
+    pub fn later(class: FailureClass, detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Later { class, retry_after: None }, status: None, detail: detail.into() }
+    }
+
+    /// Not to this destination for that long; no attempt is spent.
+    pub fn park(class: FailureClass, rest: Duration, detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Park { class, rest }, status: None, detail: detail.into() }
+    }
+
+    /// This event never.
+    pub fn never(class: FailureClass, detail: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Never { class }, status: None, detail: detail.into() }
+    }
+
+    /// The same with the other side's status.
+    #[must_use]
+    pub const fn with_status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
 }
 
 /// One destination.

@@ -1,0 +1,3 @@
+//! The contract that every channel passes.
+
+pub(crate) mod samples;
