@@ -67,7 +67,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("sd_notify", &["src/lifecycle/"]),
     ("secrecy", &["src/config/secret.rs"]),
     ("teloxide", &["src/channels/telegram"]),
-    ("tracing_subscriber", &["src/telemetry"]),
+    ("tracing_subscriber", &["src/config/globals.rs", "src/telemetry"]),
 ];
 
 /// What the pure core must not know.

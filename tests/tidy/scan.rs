@@ -15,7 +15,11 @@ pub(crate) struct File {
 
 impl File {
     pub(crate) fn new(path: &str, text: &str) -> Self {
-        let code = if path.ends_with(".rs") { blank(text) } else { String::new() };
+        let code = if Path::new(path).extension().is_some_and(|extension| extension == "rs") {
+            blank(text)
+        } else {
+            String::new()
+        };
         Self { path: path.to_owned(), text: text.to_owned(), code }
     }
 
@@ -248,9 +252,8 @@ pub(crate) fn functions(code: &str) -> Vec<Function> {
         for token in &tokens[at..] {
             match token.text {
                 "(" | "[" => depth += 1,
-                ")" | "]" => depth = depth.checked_sub(1)?,
                 "{" => (inside, depth) = (true, depth + 1),
-                "}" => depth = depth.checked_sub(1)?,
+                ")" | "]" | "}" => depth = depth.checked_sub(1)?,
                 ";" if !inside && depth == 0 => return None,
                 _ => continue,
             }
