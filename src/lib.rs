@@ -4,9 +4,9 @@
 //! program is. `ARCHITECTURE.md` has the picture, the arrows and two walkthroughs.
 
 pub mod api;
-// pub mod app;
+pub mod app;
 pub mod channels;
-// pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -95,6 +95,7 @@ fn common(section: &Section<'_>, zone: &TimeZone, sample_url: &str) -> Read<Acco
         section.note_lookback(days);
     }
     let start = section.or("start", Start::Now, start);
+    let sandbox = section.or("sandbox", false, Field::flag);
     let timeout = section.or("timeout", 30 * SECOND, |field| field.duration(SECOND / 10, 300 * SECOND));
     let body_cap = section.or("max_body", 8 << 20, |field| field.size(1 << 10, 256 << 20));
     let max_pages = section.or("max_pages", 1_000, |field| field.whole(1..=1_000_000));
@@ -118,6 +119,7 @@ fn common(section: &Section<'_>, zone: &TimeZone, sample_url: &str) -> Read<Acco
         lookback_days: lookback_days?,
         start: start?,
         allow_http: allow_http?,
+        sandbox: sandbox?,
         timeout: timeout?,
         body_cap: body_cap?,
         max_pages: max_pages?,

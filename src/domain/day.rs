@@ -10,6 +10,10 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
+/// Day-first forms.
+const DAY_FIRST: [&str; 6] =
+    ["%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y", "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d-%m-%Y"];
+
 /// A calendar day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day(Date);
@@ -134,10 +138,12 @@ impl Moment {
 
     /// Reads a printed date by the first of `formats` that fits (strftime directives), with `zone` for texts without an offset.
     ///
-    /// ISO 8601 with `T` or a space, with or without seconds, fraction and offset, is always understood.
+    /// ISO 8601 with `T` or a space, with or without seconds, fraction and offset, is always understood; day-first
+    /// forms, as written in Argentina, are tried after `formats`.
     pub fn read(text: &str, formats: &[String], zone: &TimeZone) -> Option<Self> {
         let text = text.trim();
-        read_iso(text, zone).or_else(|| formats.iter().find_map(|format| read_with(text, format, zone)))
+        let formats = formats.iter().map(String::as_str).chain(DAY_FIRST);
+        read_iso(text, zone).or_else(|| formats.into_iter().find_map(|format| read_with(text, format, zone)))
     }
 }
 
@@ -213,8 +219,7 @@ mod tests {
     }
 
     fn read(text: &str) -> Option<Moment> {
-        let formats = ["%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d/%m/%Y"].map(String::from);
-        Moment::read(text, &formats, &buenos_aires())
+        Moment::read(text, &[], &buenos_aires())
     }
 
     #[test]
