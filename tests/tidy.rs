@@ -97,7 +97,13 @@ fn rust() -> Vec<File> {
 fn product() -> Vec<File> {
     let all = files(&["src"], &[".rs"]);
     let tests = test_only(&all);
-    all.into_iter().filter(|file| !tests.contains(&file.module().join("/"))).collect()
+    all.into_iter().filter(|file| !is_test(file, &tests)).collect()
+}
+
+/// Whether the file or a module above it exists in tests only.
+fn is_test(file: &File, tests: &BTreeSet<String>) -> bool {
+    let module = file.module();
+    (1..=module.len()).any(|depth| tests.contains(&module[..depth].join("/")))
 }
 
 /// Modules that exist in tests only: declared as `#[cfg(test)] mod name;`.

@@ -259,6 +259,11 @@ mod tests {
         (Lifecycle::with(stream.boxed(), systemd), wishes, heard)
     }
 
+    /// In paused time an end that never comes is noticed at once.
+    async fn ending(lifecycle: Lifecycle) -> Ending {
+        tokio::time::timeout(Duration::from_secs(86_400), lifecycle.run_until_stopped()).await.expect("it ends")
+    }
+
     #[tokio::test(start_paused = true)]
     async fn the_first_signal_lets_work_in_hand_finish() {
         let (lifecycle, wishes, heard) = lifecycle(None);
@@ -271,7 +276,7 @@ mod tests {
             flag.store(true, Ordering::Release);
         });
         wishes.send(Wish::Stop).unwrap();
-        assert_eq!(lifecycle.run_until_stopped().await, Ending::Drained);
+        assert_eq!(ending(lifecycle).await, Ending::Drained);
         assert!(finished.load(Ordering::Acquire));
         assert!(heard.count("STOPPING=1") == 1 && heard.count("EXTEND_TIMEOUT_USEC=") > 10);
     }
@@ -284,7 +289,7 @@ mod tests {
         wishes.send(Wish::Stop).unwrap();
         let kill = lifecycle.kill_token();
         let started = Instant::now();
-        assert_eq!(lifecycle.run_until_stopped().await, Ending::Cut);
+        assert_eq!(ending(lifecycle).await, Ending::Cut);
         assert!(kill.is_cancelled());
         assert!(started.elapsed() <= LEAVE_LIMIT + DRAIN_TICK);
     }
@@ -295,7 +300,7 @@ mod tests {
         lifecycle.spawn("loop", std::future::pending());
         lifecycle.stop_token().cancel();
         let started = Instant::now();
-        assert_eq!(lifecycle.run_until_stopped().await, Ending::Cut);
+        assert_eq!(ending(lifecycle).await, Ending::Cut);
         assert!(started.elapsed() >= DRAIN_LIMIT && started.elapsed() <= DRAIN_LIMIT + LEAVE_LIMIT);
     }
 
@@ -306,7 +311,7 @@ mod tests {
             let stop = lifecycle.stop_token();
             lifecycle.spawn("faithful", async move { stop.cancelled().await });
             lifecycle.spawn("faithless", async move { assert!(!panics, "on purpose") });
-            assert_eq!(lifecycle.run_until_stopped().await, Ending::Crashed);
+            assert_eq!(ending(lifecycle).await, Ending::Crashed);
         }
     }
 
@@ -319,7 +324,7 @@ mod tests {
             panic!("on purpose");
         });
         wishes.send(Wish::Stop).unwrap();
-        assert_eq!(lifecycle.run_until_stopped().await, Ending::Crashed);
+        assert_eq!(ending(lifecycle).await, Ending::Crashed);
     }
 
     #[tokio::test(start_paused = true)]
@@ -335,7 +340,7 @@ mod tests {
             }
         });
         let stop = lifecycle.stop_token();
-        let running = tokio::spawn(lifecycle.run_until_stopped());
+        let running = tokio::spawn(ending(lifecycle));
         tokio::time::sleep(Duration::from_secs(31)).await;
         let fed = heard.count("WATCHDOG=1");
         assert!(fed >= 2, "fed while both were fresh: {fed}");

@@ -198,18 +198,9 @@ impl Sandbox {
 
     /// Addresses, and a configuration that uses all of it, for people to copy.
     pub fn banner(&self) -> String {
-        let mut links = String::new();
-        for link in self.watched_links() {
-            if !links.is_empty() {
-                links.push_str(", ");
-            }
-            links.push('"');
-            links.push_str(&link);
-            links.push('"');
-        }
         let (telepagos, sipago, telegram) = (self.telepagos_url(), self.sipago_url(), self.telegram_url());
         let (webhook, control, smtp) = (self.webhook_url("erp"), self.control_url(), self.smtp_addr());
-        let cashins = self.watched_cashins();
+        let sample = self.sample_config();
         format!(
             r#"# The sandbox is open. Everything in it is invented.
 #   TelePagos  {telepagos}   Sipago  {sipago}
@@ -219,7 +210,18 @@ impl Sandbox {
 #     curl -s {control} -d '{{"op":"credit","amount":"1500.00"}}'
 #     curl -s {control} -d '{{"op":"truth"}}'
 
-[[telepagos]]
+{sample}"#
+        )
+    }
+
+    /// A configuration that uses all of the sandbox.
+    pub fn sample_config(&self) -> String {
+        let (telepagos, sipago, telegram) = (self.telepagos_url(), self.sipago_url(), self.telegram_url());
+        let (webhook, smtp) = (self.webhook_url("erp"), self.smtp_addr());
+        let cashins = self.watched_cashins();
+        let links = self.watched_links();
+        format!(
+            r#"[[telepagos]]
 name = "centro"
 base_url = "{telepagos}"
 allow_http = true
@@ -236,7 +238,7 @@ allow_http = true
 api_key = "{API_KEY}"
 rate = "120/min"
 poll = {{ hot = "2s" }}
-watch = {{ links = [{links}] }}
+watch = {{ links = {links:?} }}
 
 [[webhook]]
 name = "erp"

@@ -1,7 +1,7 @@
 //! The rules are code as well: each is shown a text that breaks it.
 
 use super::scan::{File, Function, blank, functions, paths};
-use super::{broken_arrows, broken_confinements, resolved, test_only};
+use super::{broken_arrows, broken_confinements, is_test, resolved, test_only};
 
 fn named(code: &str) -> Vec<String> {
     paths(&blank(code)).into_iter().map(|named| named.segments.join("::")).collect()
@@ -89,5 +89,8 @@ fn modules_for_tests_are_told_from_inline_ones() {
     )];
     let found: Vec<String> = test_only(&all).into_iter().collect();
     assert_eq!(found, ["store/conformance"]);
+    let tests = test_only(&all);
+    assert!(is_test(&File::new("src/store/conformance/leases.rs", ""), &tests), "and all that is below");
+    assert!(!is_test(&File::new("src/store/codec.rs", ""), &tests));
     assert_eq!(all[0].product_code().lines().count(), 3);
 }

@@ -204,4 +204,4 @@ fn with_head(answer: &Answer, body: Body) -> hyper::Response<Body> {
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+mod tests;

@@ -126,27 +126,8 @@ impl MovementRow {
                 rate: Raw(String::from("2.9")),
                 amount: print(Money::from_cents(amount.cents() / 1000 * 29)),
             },
-            payment: CardPayment {
-                payment_id: sale.payment_id,
-                hash: format!("{:032x}", u128::from(sale.payment_id) * 0x9e37_79b9_7f4a_7c15),
-                method: "CREDIT",
-                total_amount: print(amount),
-                has_refund: sale.has_refund,
-                canceled: sale.payment_canceled,
-                card_number: format!("{}*******{}", sale.card.first5, sale.card.last4),
-                card_holder_name: sale.buyer.name().to_uppercase(),
-                first5_numbers: sale.card.first5,
-                last4_numbers: sale.card.last4,
-                issuer_name: "Banco de Prueba",
-                issuer_key: "banco-de-prueba",
-                payment_method_id: 1,
-                name: sale.card.brand,
-                es: "Crédito",
-                en: "Credit",
-                payment_method_type: "CREDIT_CARD",
-                adjust_tip_available: false,
-                issuer_image_url: "https://example.com/issuer.png",
-            },
+            payment: CardPayment::of(&sale, print(amount)),
+            buyer: Customer::of(&sale),
             authorization_code: sale.authorization,
             authentication_type: "CHIP",
             operation_code: format!("{:012}", sale.operation_id),
@@ -156,26 +137,6 @@ impl MovementRow {
             card_name: sale.card.brand,
             abr: sale.card.short,
             device: "POS",
-            buyer: Customer {
-                id: sale.payment_id % 10_000,
-                name: sale.buyer.name(),
-                buyer_id: sale.payment_id % 10_000,
-                email: format!("comprador{}@example.com", sale.payment_id % 10_000),
-                document: sale.buyer.document().to_owned(),
-                first_name: sale.buyer.first,
-                last_name: sale.buyer.last,
-                address: "Av. de Prueba 123",
-                address_line2: "",
-                province: "Buenos Aires",
-                zip_code: "1900",
-                birthdate: "1980-01-31",
-                phone: "+5492215550100",
-                city: "La Plata",
-                document_type: "DNI",
-                country_id: "032",
-                occupation: "",
-                country: "Argentina",
-            },
             items: [Item {
                 product_id: 1,
                 is_custom_amount: true,
@@ -191,6 +152,57 @@ impl MovementRow {
             can_refund: undoable,
             can_refund_without_card: undoable,
             canceled: sale.canceled,
+        }
+    }
+}
+
+impl CardPayment {
+    fn of(sale: &Sale, total_amount: Raw) -> Self {
+        Self {
+            payment_id: sale.payment_id,
+            hash: format!("{:032x}", u128::from(sale.payment_id) * 0x9e37_79b9_7f4a_7c15),
+            method: "CREDIT",
+            total_amount,
+            has_refund: sale.has_refund,
+            canceled: sale.payment_canceled,
+            card_number: format!("{}*******{}", sale.card.first5, sale.card.last4),
+            card_holder_name: sale.buyer.name().to_uppercase(),
+            first5_numbers: sale.card.first5,
+            last4_numbers: sale.card.last4.clone(),
+            issuer_name: "Banco de Prueba",
+            issuer_key: "banco-de-prueba",
+            payment_method_id: 1,
+            name: sale.card.brand,
+            es: "Crédito",
+            en: "Credit",
+            payment_method_type: "CREDIT_CARD",
+            adjust_tip_available: false,
+            issuer_image_url: "https://example.com/issuer.png",
+        }
+    }
+}
+
+impl Customer {
+    fn of(sale: &Sale) -> Self {
+        Self {
+            id: sale.payment_id % 10_000,
+            name: sale.buyer.name(),
+            buyer_id: sale.payment_id % 10_000,
+            email: format!("comprador{}@example.com", sale.payment_id % 10_000),
+            document: sale.buyer.document().to_owned(),
+            first_name: sale.buyer.first.clone(),
+            last_name: sale.buyer.last.clone(),
+            address: "Av. de Prueba 123",
+            address_line2: "",
+            province: "Buenos Aires",
+            zip_code: "1900",
+            birthdate: "1980-01-31",
+            phone: "+5492215550100",
+            city: "La Plata",
+            document_type: "DNI",
+            country_id: "032",
+            occupation: "",
+            country: "Argentina",
         }
     }
 }
