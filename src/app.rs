@@ -32,6 +32,13 @@ use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
 use crate::store::{Archive, Store, StoreError};
 
+pub use crate::channels::text::view::pesos;
+pub use crate::channels::{Channel as Destination, Dispatch};
+pub use crate::lifecycle::{Ending, Lifecycle as Life};
+pub use crate::pipeline::dispatcher::{Nobody, Witness as AttemptWitness};
+pub use crate::pipeline::watcher::Listener as CommitListener;
+pub use crate::store;
+
 /// Attempts at once over all destinations; each has its own cap below.
 const ATTEMPTS_AT_ONCE: usize = 256;
 
@@ -94,13 +101,14 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
 /// # Errors
 /// When a destination cannot be built, such as an unreadable authority file.
 pub fn channels(config: &Config) -> anyhow::Result<Vec<Arc<dyn Channel>>> {
-    build::build_all(config, Arc::new(SystemClock)).context("a destination cannot be built")
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    build::build_all(config, &clock).context("a destination cannot be built")
 }
 
 /// An event as webhooks see it in full.
-pub fn event_json(config: &Config, event: &Event) -> serde_json::Value {
-    let body = crate::channels::webhook::payload::body(event, Detail::Full, &config.timezone);
-    serde_json::from_slice(&body).unwrap_or_default()
+pub fn event_json(event: &Event) -> serde_json::Value {
+    let body = crate::channels::webhook::payload::body(event, Detail::Full);
+    body.and_then(|body| serde_json::from_slice(&body)).unwrap_or_default()
 }
 
 /// Starts the daemon's loops on a lifecycle: everything is open, bound and read when this returns.
@@ -117,7 +125,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     if reclaimed > 0 {
         info!(deliveries = reclaimed, "taken over from the run before, which did not end in order");
     }
-    let channels = build::build_all(config, Arc::clone(&clock)).context("a destination cannot be built")?;
+    let channels = build::build_all(config, &clock).context("a destination cannot be built")?;
     let health = Arc::new(Health::default());
     listen(config, lifecycle, &health).await?;
     let nudge = Nudge::default();
@@ -135,7 +143,8 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
 
 async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>) -> anyhow::Result<()> {
     let Some(address) = config.http.listen else { return Ok(()) };
-    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`http.listen`)"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`http.listen`)"))?;
     let hearts = lifecycle.heartbeats();
     let state = ApiState::new(Arc::clone(health), move || hearts.dead());
     let (stop, health) = (lifecycle.stop_token(), Arc::clone(health));
@@ -160,7 +169,8 @@ fn dispatch(
 ) {
     let schedules = schedules(config);
     let with_schedule = |channel: Arc<dyn Channel>| {
-        let schedule = schedules.iter().find(|(name, _)| *name == channel.name().as_str()).map(|(_, schedule)| schedule.clone());
+        let schedule =
+            schedules.iter().find(|(name, _)| *name == channel.name().as_str()).map(|(_, schedule)| schedule.clone());
         (channel, schedule.unwrap_or_default())
     };
     let desks = channels.into_iter().map(with_schedule).collect();

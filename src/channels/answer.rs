@@ -87,7 +87,8 @@ impl JsonEscape for str {
 }
 
 fn hide_numbers(word: &str) -> Cow<'_, str> {
-    let long = word.as_bytes().chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit()).any(|run| run.len() >= LONG_NUMBER);
+    let long =
+        word.as_bytes().chunk_by(|a, b| a.is_ascii_digit() && b.is_ascii_digit()).any(|run| run.len() >= LONG_NUMBER);
     if !long {
         return Cow::Borrowed(word);
     }

@@ -77,8 +77,7 @@ fn mailings(
     let relay = Arc::new(Relay::new(smtp).map_err(|problem| about("[smtp]", problem))?);
     let mut channels: Vec<Arc<dyn Channel>> = Vec::new();
     for email in &config.email {
-        let channel =
-            EmailChannel::new(email, &smtp.from, Arc::clone(&relay), Arc::clone(texts), Arc::clone(clock));
+        let channel = EmailChannel::new(email, &smtp.from, Arc::clone(&relay), Arc::clone(texts), Arc::clone(clock));
         channels.push(Arc::new(channel.map_err(|problem| of(&email.common, problem))?));
     }
     Ok(channels)

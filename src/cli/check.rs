@@ -30,7 +30,12 @@ pub(super) async fn run(path: Option<PathBuf>, args: &Args) -> anyhow::Result<()
         return out.json(&json!({ "ok": true, "file": file, "accounts": accounts, "destinations": destinations, "warnings": loaded.warnings }));
     }
     match &loaded.file {
-        Some(file) => out.line(&format!("{} is right: {} accounts, {} destinations", file.display(), accounts.len(), destinations.len()))?,
+        Some(file) => out.line(&format!(
+            "{} is right: {} accounts, {} destinations",
+            file.display(),
+            accounts.len(),
+            destinations.len()
+        ))?,
         None => out.line("there is no configuration file; the defaults are right, but they watch nothing")?,
     }
     for route in config.routes().iter().filter(|_| accounts.is_empty()) {

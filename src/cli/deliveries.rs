@@ -82,7 +82,10 @@ pub(super) async fn run(loaded: Loaded, verb: Verb) -> anyhow::Result<()> {
             if json {
                 return out.json(&json!({ "deliveries": count, "dry_run": dry_run }));
             }
-            out.line(&format!("{count} deliveries {}", if dry_run { "would be attempted again" } else { "will be attempted again" }))
+            out.line(&format!(
+                "{count} deliveries {}",
+                if dry_run { "would be attempted again" } else { "will be attempted again" }
+            ))
         }
     }
 }
@@ -90,8 +93,16 @@ pub(super) async fn run(loaded: Loaded, verb: Verb) -> anyhow::Result<()> {
 impl Filter {
     fn validate(self, config: &Config, limit: usize) -> anyhow::Result<DeliveryFilter> {
         let now = crate::app::now();
-        let time = |text: Option<String>| text.map(|text| super::when::moment(&text, &config.timezone, now)).transpose();
-        let event = self.event.map(|text| EventId::parse(&text).ok_or_else(|| Usage(format!("`{text}` is no event id; they look like `evt_` and 32 hexadecimal digits")))).transpose()?;
+        let time =
+            |text: Option<String>| text.map(|text| super::when::moment(&text, &config.timezone, now)).transpose();
+        let event = self
+            .event
+            .map(|text| {
+                EventId::parse(&text).ok_or_else(|| {
+                    Usage(format!("`{text}` is no event id; they look like `evt_` and 32 hexadecimal digits"))
+                })
+            })
+            .transpose()?;
         let states = STATES.into_iter().filter(|state| self.state.iter().any(|wanted| wanted == state)).collect();
         // A destination that was removed from the file may still have deliveries, so any name is accepted.
         let destination = self.destination.as_deref().map(DestinationName::new);

@@ -73,7 +73,13 @@ pub(super) fn known_account(config: &Config, name: Option<&str>) -> Result<Optio
 async fn list(config: &Config, args: List) -> anyhow::Result<()> {
     let now = crate::app::now();
     let time = |text: Option<String>| text.map(|text| super::when::moment(&text, &config.timezone, now)).transpose();
-    let pattern = |text: &String| Pattern::parse(text).ok_or_else(|| Usage(format!("no event type fits `{text}`; write one such as `credit.received` or a family such as `credit.*`")));
+    let pattern = |text: &String| {
+        Pattern::parse(text).ok_or_else(|| {
+            Usage(format!(
+                "no event type fits `{text}`; write one such as `credit.received` or a family such as `credit.*`"
+            ))
+        })
+    };
     let filter = EventFilter {
         account: known_account(config, args.account.as_deref())?,
         patterns: args.kind.iter().map(pattern).collect::<Result<_, _>>()?,
@@ -85,7 +91,7 @@ async fn list(config: &Config, args: List) -> anyhow::Result<()> {
     let events = archive.events(&filter).await?;
     let mut out = Out::new();
     if args.json {
-        return events.iter().try_for_each(|event| out.json(&crate::app::event_json(config, event)));
+        return events.iter().try_for_each(|event| out.json(&crate::app::event_json(event)));
     }
     let rows = events.iter().map(|event| row(config, event)).collect();
     out.table(&["DETECTED", "TYPE", "ACCOUNT", "AMOUNT", "STATUS", "LATE", "EVENT"], rows, "there are no such events")
@@ -94,24 +100,34 @@ async fn list(config: &Config, args: List) -> anyhow::Result<()> {
 fn row(config: &Config, event: &Event) -> Vec<String> {
     let (amount, status) = match &event.body {
         Body::Payment(payment) => {
-            let raw = if payment.status.raw.is_empty() { payment.status.kind.as_str() } else { payment.status.raw.as_str() };
+            let raw =
+                if payment.status.raw.is_empty() { payment.status.kind.as_str() } else { payment.status.raw.as_str() };
             (payment.amount.to_string(), raw.to_owned())
         }
         Body::Notice(notice) => (String::new(), notice.reason.clone()),
     };
     let account = event.account.as_ref().map(ToString::to_string).unwrap_or_default();
     let late = if event.late { "late" } else { "" };
-    vec![rfc3339(event.detected_at, &config.timezone), event.kind.to_string(), account, amount, status, late.to_owned(), event.id.to_string()]
+    vec![
+        rfc3339(event.detected_at, &config.timezone),
+        event.kind.to_string(),
+        account,
+        amount,
+        status,
+        late.to_owned(),
+        event.id.to_string(),
+    ]
 }
 
 async fn show(config: &Config, id: &str, json: bool) -> anyhow::Result<()> {
-    let id = EventId::parse(id).ok_or_else(|| Usage(format!("`{id}` is no event id; they look like `evt_` and 32 hexadecimal digits")))?;
+    let id = EventId::parse(id)
+        .ok_or_else(|| Usage(format!("`{id}` is no event id; they look like `evt_` and 32 hexadecimal digits")))?;
     let archive = crate::app::open_archive(&config.store).await?;
     let Some((event, deliveries)) = archive.event(&id).await? else {
         anyhow::bail!("there is no event `{id}`; it may be past the retention");
     };
     let mut out = Out::new();
-    let body = crate::app::event_json(config, &event);
+    let body = crate::app::event_json(&event);
     if json {
         let deliveries: Vec<Value> = deliveries.iter().map(super::deliveries::as_json).collect();
         return out.json(&json!({ "event": body, "deliveries": deliveries }));
@@ -133,7 +149,14 @@ async fn list_rejects(config: &Config, args: &List) -> anyhow::Result<()> {
     let row = |view: &RejectView| {
         let RejectView { account, first_seen, reject } = view;
         let when = rfc3339(*first_seen, &config.timezone);
-        vec![when, account.to_string(), reject.source.to_string(), reject.position.to_string(), reject.reason.clone(), reject.shape.clone()]
+        vec![
+            when,
+            account.to_string(),
+            reject.source.to_string(),
+            reject.position.to_string(),
+            reject.reason.clone(),
+            reject.shape.clone(),
+        ]
     };
     let rows = rejects.iter().map(row).collect();
     out.table(&["FIRST SEEN", "ACCOUNT", "SOURCE", "ROW", "REASON", "SHAPE"], rows, "every row could be read")

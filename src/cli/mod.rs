@@ -121,6 +121,20 @@ fn fail(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
 }
 
+/// Ctrl-C, or the end of a time.
+async fn until(time: Option<std::time::Duration>) {
+    let timer = async {
+        match time {
+            Some(time) => tokio::time::sleep(time).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => drop(result),
+        () = timer => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,9 @@ pub(super) async fn run(loaded: Loaded, args: Args) -> anyhow::Result<ExitCode> 
     let channels = crate::app::channels(&config)?;
     let Some(channel) = channels.iter().find(|channel| channel.name().as_str() == args.destination) else {
         let known: Vec<&str> = channels.iter().map(|channel| channel.name().as_str()).collect();
-        return Err(Usage(format!("there is no destination `{}`; known: {}", args.destination, known.join(", "))).into());
+        return Err(
+            Usage(format!("there is no destination `{}`; known: {}", args.destination, known.join(", "))).into()
+        );
     };
     let now = crate::app::now();
     let event = Arc::new(Event {
@@ -64,7 +66,10 @@ pub(super) async fn run(loaded: Loaded, args: Args) -> anyhow::Result<ExitCode> 
     } else {
         let status = report.status.map(|status| format!(" {status}")).unwrap_or_default();
         let class = failure.unwrap_or_default();
-        out.line(&format!("`{}` did not accept {id}: {class}{status} after {took} ms\n{}", args.destination, report.detail))?;
+        out.line(&format!(
+            "`{}` did not accept {id}: {class}{status} after {took} ms\n{}",
+            args.destination, report.detail
+        ))?;
     }
     Ok(ExitCode::from(u8::from(!accepted)))
 }

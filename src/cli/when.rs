@@ -14,7 +14,11 @@ pub(super) fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Time
         let age = SignedDuration::try_from(age).unwrap_or(SignedDuration::MAX);
         return Ok(now.checked_sub(age).unwrap_or(Timestamp::MIN));
     }
-    let wrong = || Usage(format!("`{text}` is no time; write an age such as `2h`, a day such as `2026-11-21`, or `2026-11-21T14:00:00-03:00`"));
+    let wrong = || {
+        Usage(format!(
+            "`{text}` is no time; write an age such as `2h`, a day such as `2026-11-21`, or `2026-11-21T14:00:00-03:00`"
+        ))
+    };
     let moment = Moment::read(text, &[], zone).ok_or_else(wrong)?;
     Ok(moment.instant().unwrap_or_else(|| Day::start(moment.day(), zone)))
 }

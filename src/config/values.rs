@@ -29,7 +29,7 @@ impl Rate {
 }
 
 /// Why a text is no such value. Never carries the text.
-pub(super) type Complaint = &'static str;
+pub(crate) type Complaint = &'static str;
 
 const UNITS: [(&str, u64); 13] = [
     ("w", 7 * 86_400_000),
@@ -54,7 +54,7 @@ fn unit(name: &str) -> Option<u64> {
 }
 
 /// Reads `15s`, `15min`, `24h`, `45d`, `500ms`, `1h30m`: whole numbers with units, the larger unit first.
-pub(super) fn duration(text: &str) -> Result<Duration, Complaint> {
+pub(crate) fn duration(text: &str) -> Result<Duration, Complaint> {
     const SHAPE: Complaint = "is no duration";
     let mut rest = text.trim();
     if rest.is_empty() {

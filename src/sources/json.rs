@@ -199,9 +199,8 @@ pub(super) fn is_error(body: &[u8]) -> bool {
     let head = body.get(..200.min(body.len())).unwrap_or_default();
     let suspicious = small || head.windows(5).any(|window| window.eq_ignore_ascii_case(b"error"));
     suspicious
-        && serde_json::from_slice::<Envelope<'_>>(body).is_ok_and(|envelope| {
-            text(envelope.status).is_some_and(|status| status.eq_ignore_ascii_case("error"))
-        })
+        && serde_json::from_slice::<Envelope<'_>>(body)
+            .is_ok_and(|envelope| text(envelope.status).is_some_and(|status| status.eq_ignore_ascii_case("error")))
 }
 
 fn clean(text: &str, most: usize) -> String {

@@ -6,8 +6,7 @@ use crate::domain::money::Money;
 use crate::domain::row::{Label, OperationKind, Payer, References, StatusKind};
 
 /// What only `full` may show.
-pub(crate) const PERSONAL: [&str; 5] =
-    ["LUISA", "PÉREZ", "20267565393", "2850590940090418135201", "seña"];
+pub(crate) const PERSONAL: [&str; 5] = ["LUISA", "PÉREZ", "20267565393", "2850590940090418135201", "seña"];
 
 fn event(kind: EventType, body: Body) -> Event {
     Event {

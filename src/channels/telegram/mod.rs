@@ -179,9 +179,11 @@ impl TelegramChannel {
                 done(Report::park(FailureClass::RateLimited, rest, "Telegram asked for a pause"))
             }
             Answer::Unwelcome(said) => done(Report::park(FailureClass::Recipient, UNWELCOME_REST, said)),
-            Answer::BadToken => {
-                done(Report::park(FailureClass::Credentials, CREDENTIALS_REST, "Telegram does not know the bot's token"))
-            }
+            Answer::BadToken => done(Report::park(
+                FailureClass::Credentials,
+                CREDENTIALS_REST,
+                "Telegram does not know the bot's token",
+            )),
             Answer::Refused(said) => done(Report::never(FailureClass::Protocol, said)),
             Answer::Trouble(class, said) => done(Report::later(class, said)),
             Answer::Migrated(_) | Answer::NoThread | Answer::BadMarkup | Answer::TooLong => {

@@ -150,7 +150,8 @@ impl View {
             (_, StatusKind::Unknown) if !raw.is_empty() => Some(words::unknown_status(&raw, style.language)),
             (word, _) => word.map(str::to_owned),
         };
-        let operation = Some(clip(&payment.operation.raw, CLIP)).filter(|raw| !raw.is_empty() && detail != Detail::Thin);
+        let operation =
+            Some(clip(&payment.operation.raw, CLIP)).filter(|raw| !raw.is_empty() && detail != Detail::Thin);
         Self {
             amount: Some(pesos(payment.amount)),
             payer: shown(&payer.name, str::to_owned, mask_name),
@@ -181,7 +182,8 @@ impl View {
             line.push_str("[SANDBOX] ");
         }
         line.push_str(self.title);
-        let parts = [&self.amount, &self.payer, &self.status, &self.reason, &self.account, &self.destination, &self.when];
+        let parts =
+            [&self.amount, &self.payer, &self.status, &self.reason, &self.account, &self.destination, &self.when];
         for part in parts.into_iter().flatten() {
             line.push_str(" · ");
             line.push_str(part);

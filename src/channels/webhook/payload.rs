@@ -258,7 +258,9 @@ mod tests {
         ));
         assert!(masked.contains(r#""concept":null,"description":null"#));
         let thin = text(&event, Detail::Thin);
-        assert!(thin.contains(r#""payer":{"name":null,"cuit":null,"cvu_cbu":null,"card_brand":null,"card_last4":null}"#));
+        assert!(
+            thin.contains(r#""payer":{"name":null,"cuit":null,"cvu_cbu":null,"card_brand":null,"card_last4":null}"#)
+        );
         for personal in samples::PERSONAL {
             assert!(!masked.contains(personal) && !thin.contains(personal), "{personal}");
         }

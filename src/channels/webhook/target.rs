@@ -227,10 +227,7 @@ mod tests {
             let url = Url::parse(&format!("http://{host}:8080/x")).unwrap();
             assert_eq!(Policy::default().vet_url(&url), Err(RefusedTarget::Private), "{host}");
         }
-        assert_eq!(
-            Policy::default().vet_url(&Url::parse("http://0/").unwrap()),
-            Err(RefusedTarget::Forbidden)
-        );
+        assert_eq!(Policy::default().vet_url(&Url::parse("http://0/").unwrap()), Err(RefusedTarget::Forbidden));
         assert_eq!(Policy::default().vet_url(&Url::parse("http://erp.example.com/").unwrap()), Ok(()));
     }
 

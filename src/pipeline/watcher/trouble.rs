@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::Watcher;
-use crate::domain::account::SourceKind;
+use crate::domain::account::{AccountName, SourceKind};
 use crate::domain::event::{EventType, Notice};
 use crate::sources::SourceError;
 use crate::store::{AccountState, Commit, Committed, StoreError, Trouble};
@@ -30,12 +30,7 @@ impl Watcher {
         let failures = &mut self.failures;
         failures.count = failures.count.saturating_add(1);
         let since = *failures.since.get_or_insert(now);
-        let error_value: &(dyn std::error::Error + 'static) = error;
-        if failures.count == 1 {
-            warn!(account.name = %self.herald.account, class = error.class(), error = error_value, "the source cannot be read; further failures are logged as debug");
-        } else {
-            debug!(account.name = %self.herald.account, class = error.class(), error = error_value, failures = failures.count, "the source cannot be read");
-        }
+        log(&self.herald.account, error, failures.count);
         let lasting = failures.count >= FAILURES && super::super::digest::age(since, now) >= PATIENCE;
         if failures.told || !(lasting || matches!(error, SourceError::Unauthorized { .. })) {
             return;
@@ -108,6 +103,17 @@ impl Watcher {
         } else {
             warn!(account.name = %self.herald.account, error, "the store does not answer; nothing is committed until it does, and nothing is lost");
         }
+    }
+}
+
+/// The first failure of a row is a warning, the others are for who looks closely.
+fn log(account: &AccountName, error: &SourceError, failures: u32) {
+    let class = error.class();
+    let error: &(dyn std::error::Error + 'static) = error;
+    if failures == 1 {
+        warn!(account.name = %account, class, error, "the source cannot be read; further failures are logged as debug");
+    } else {
+        debug!(account.name = %account, class, error, failures, "the source cannot be read");
     }
 }
 

@@ -52,7 +52,8 @@ impl Client {
             body_cap: self.config.common.body_cap,
         };
         self.gate.pass().await;
-        let Response { status, retry_after, body, .. } = self.transport.call(request).await.map_err(SourceError::Transport)?;
+        let Response { status, retry_after, body, .. } =
+            self.transport.call(request).await.map_err(SourceError::Transport)?;
         let message = || json::message(&body).replace(self.config.api_key.expose(), "…");
         match status {
             200..=299 if !json::is_error(&body) => Ok(body),
@@ -61,7 +62,9 @@ impl Client {
                 self.gate.close_for(retry_after.unwrap_or(SLOW_DOWN).min(LONGEST_PAUSE));
                 Err(SourceError::SlowDown { status, retry_after })
             }
-            300..=399 => Err(SourceError::Contract(format!("the upstream redirects (HTTP {status}); check `base_url`"))),
+            300..=399 => {
+                Err(SourceError::Contract(format!("the upstream redirects (HTTP {status}); check `base_url`")))
+            }
             401 | 403 => Err(SourceError::Unauthorized { message: message() }),
             404 => Err(SourceError::NotFound),
             // 500 may also mean wrong parameters; the back-off bounds it either way.
@@ -71,6 +74,10 @@ impl Client {
     }
 
     fn url(&self, path: &str) -> Result<Url, SourceError> {
-        self.config.common.base_url.join(path).map_err(|_| SourceError::Contract(String::from("`base_url` cannot be joined with a path")))
+        self.config
+            .common
+            .base_url
+            .join(path)
+            .map_err(|_| SourceError::Contract(String::from("`base_url` cannot be joined with a path")))
     }
 }

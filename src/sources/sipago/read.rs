@@ -35,7 +35,8 @@ impl Reader<'_> {
         let id = json::string(wire.id).ok_or_else(|| String::from("`_id` is missing"))?;
         let occurred = json::moment("dateTime", wire.date_time, &common.date_formats, &common.provider_zone)?;
         let amount = json::amount(wire.amount, common.dialect)?;
-        let payment: Payment<'_> = wire.payment.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let payment: Payment<'_> =
+            wire.payment.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         let raw = json::string(wire.operation).unwrap_or_default();
         let inverse = json::flag(wire.is_inverse);
         let known = words::operation(&raw, None, &common.operation);
@@ -79,14 +80,18 @@ impl Reader<'_> {
         if told.as_ref().is_some_and(|told| !told.eq_ignore_ascii_case(uuid)) {
             return Err(SourceError::Contract(String::from("another order came than was asked for")));
         }
-        let price: Price<'_> = attributes.price.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let price: Price<'_> =
+            attributes.price.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         let cents = Dialect { unit: Unit::Cents, ..self.config.common.dialect };
-        let amount = json::amount(price.amount, cents).map_err(|reason| SourceError::Contract(format!("price: {reason}")))?;
+        let amount =
+            json::amount(price.amount, cents).map_err(|reason| SourceError::Contract(format!("price: {reason}")))?;
         let raw = json::string(attributes.status).unwrap_or_default();
         let limit = json::text(attributes.payment_limits).and_then(|text| text.parse::<u64>().ok()).unwrap_or(1);
         let payments = payments(&attributes)?;
         let succeeded = raw.eq_ignore_ascii_case("SUCCESS");
-        let approved = |payment: &OrderPayment<'_>| json::text(payment.status).is_some_and(|status| status.eq_ignore_ascii_case("APPROVED"));
+        let approved = |payment: &OrderPayment<'_>| {
+            json::text(payment.status).is_some_and(|status| status.eq_ignore_ascii_case("APPROVED"))
+        };
         let taken = payments.values().filter(|payment| approved(payment)).count();
         let exhausted = u64::try_from(taken).unwrap_or(u64::MAX) >= limit.max(1);
         let item = attributes.items.and_then(|raw| serde_json::from_str::<Vec<Item<'_>>>(raw.get()).ok());
@@ -171,7 +176,8 @@ fn payer(wire: &Movement<'_>, payment: &Payment<'_>) -> Payer {
     };
     let number = json::text(payment.card_number).map(|number| digits(&number));
     let tail = number.and_then(|digits| digits.get(digits.len().checked_sub(4)?..).map(str::to_owned));
-    let last4 = json::string(payment.last4).filter(|text| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()));
+    let last4 =
+        json::string(payment.last4).filter(|text| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()));
     Payer {
         name: full.or_else(|| json::string(buyer.name)).or_else(|| json::string(payment.card_holder_name)),
         card_brand: json::string(wire.card_name).or_else(|| json::string(payment.issuer_name)),
