@@ -23,11 +23,7 @@ impl Bucket {
     /// A full bucket.
     pub(super) fn new(count: u32, per: Duration, burst: u32) -> Self {
         let interval = per.checked_div(count.max(1)).unwrap_or(per);
-        Self {
-            interval,
-            allowance: interval.saturating_mul(burst.max(1) - 1),
-            full_at: Instant::now(),
-        }
+        Self { interval, allowance: interval.saturating_mul(burst.max(1) - 1), full_at: Instant::now() }
     }
 
     /// How long until the next permit.

@@ -89,7 +89,9 @@ mod tests {
     }
 
     fn line<'t>(text: &'t str, name: &str) -> &'t str {
-        text.lines().find_map(|line| line.strip_prefix(&format!("{name}: "))).unwrap_or_else(|| panic!("{name} in {text}"))
+        text.lines()
+            .find_map(|line| line.strip_prefix(&format!("{name}: ")))
+            .unwrap_or_else(|| panic!("{name} in {text}"))
     }
 
     #[test]
@@ -117,7 +119,10 @@ mod tests {
         assert_eq!(line(&text, "Date"), "Sat, 21 Nov 2026 17:03:22 +0000");
         assert!(!text.lines().any(|line| line.starts_with("Bcc")));
         assert!(text.is_ascii() && text.lines().all(|line| line.len() <= 998));
-        assert!(text.find("text/plain").unwrap() < text.find("text/html").unwrap(), "the last part is the preferred one");
+        assert!(
+            text.find("text/plain").unwrap() < text.find("text/html").unwrap(),
+            "the last part is the preferred one"
+        );
         assert!(!letter(&samples::notice(EventType::SourceFailing), "a@example.org").contains("References:"));
     }
 }

@@ -124,8 +124,7 @@ impl EmailChannel {
                 tally.count(settled);
                 continue;
             }
-            let letter =
-                Letter { destination: &self.name, from: &self.from, to, event, mail: &mail, now: moment.now };
+            let letter = Letter { destination: &self.name, from: &self.from, to, event, mail: &mail, now: moment.now };
             match self.write_to(seat.take(), &letter).await {
                 Ok(kept) => {
                     seat = Some(kept);
@@ -176,7 +175,11 @@ impl EmailChannel {
 fn is_of_the_relay(class: FailureClass) -> bool {
     matches!(
         class,
-        FailureClass::Dns | FailureClass::Connect | FailureClass::Tls | FailureClass::Timeout | FailureClass::RateLimited
+        FailureClass::Dns
+            | FailureClass::Connect
+            | FailureClass::Tls
+            | FailureClass::Timeout
+            | FailureClass::RateLimited
     )
 }
 

@@ -126,7 +126,10 @@ impl Relay {
         };
         if self.security == SmtpSecurity::RequiredStarttls {
             if !connection.can_starttls() {
-                return Err(Report::later(FailureClass::Tls, "the relay offers no STARTTLS, and nothing is sent without"));
+                return Err(Report::later(
+                    FailureClass::Tls,
+                    "the relay offers no STARTTLS, and nothing is sent without",
+                ));
             }
             if let Some(tls) = self.tls.clone() {
                 step(Stage::Connect, connection.starttls(tls, &self.hello)).await?;

@@ -35,7 +35,11 @@ pub(super) fn report(error: &Error, stage: Stage) -> Report {
     if let Some(code) = error.status() {
         let code = u16::from(code);
         let detail = format!("{code} {}", answer::keep(said.as_bytes(), &[]));
-        return Report { outcome: outcome(code, &said, stage), status: Some(code), detail: detail.trim_end().to_owned() };
+        return Report {
+            outcome: outcome(code, &said, stage),
+            status: Some(code),
+            detail: detail.trim_end().to_owned(),
+        };
     }
     if error.is_client() && stage == Stage::Auth {
         return Report::park(FailureClass::Credentials, CREDENTIALS_REST, "the relay offers no login that we know");

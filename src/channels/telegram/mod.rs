@@ -67,7 +67,12 @@ impl TelegramBots {
             return Ok(Arc::clone(seat));
         }
         // No Referer: after a redirect it would carry the token.
-        let client = teloxide::net::default_reqwest_settings().referer(false).build();
+        let mut settings = teloxide::net::default_reqwest_settings().referer(false);
+        if api_url.scheme() == "http" {
+            // A Bot API of our own stands beside us, not behind the proxy of the environment.
+            settings = settings.no_proxy();
+        }
+        let client = settings.build();
         let client = client.map_err(|error| TelegramProblem::Client(error.without_url().into()))?;
         let bot = Bot::with_client(token.expose(), client).set_api_url(api_url.clone());
         let seat = Arc::new(Seat::new(bot).ok_or(TelegramProblem::Url)?);
@@ -179,9 +184,11 @@ impl TelegramChannel {
                 done(Report::park(FailureClass::RateLimited, rest, "Telegram asked for a pause"))
             }
             Answer::Unwelcome(said) => done(Report::park(FailureClass::Recipient, UNWELCOME_REST, said)),
-            Answer::BadToken => {
-                done(Report::park(FailureClass::Credentials, CREDENTIALS_REST, "Telegram does not know the bot's token"))
-            }
+            Answer::BadToken => done(Report::park(
+                FailureClass::Credentials,
+                CREDENTIALS_REST,
+                "Telegram does not know the bot's token",
+            )),
             Answer::Refused(said) => done(Report::never(FailureClass::Protocol, said)),
             Answer::Trouble(class, said) => done(Report::later(class, said)),
             Answer::Migrated(_) | Answer::NoThread | Answer::BadMarkup | Answer::TooLong => {

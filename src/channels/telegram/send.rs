@@ -109,6 +109,10 @@ impl Seat {
             }
         };
         let status = response.status().as_u16();
+        if response.url() != &self.url {
+            // teloxide's reqwest cannot be told not to follow, but whoever answers there is not the Bot API.
+            return (Answer::Trouble(FailureClass::Protocol, String::from("the Bot API redirects")), Some(status));
+        }
         let mut bytes = Vec::new();
         loop {
             match response.chunk().await {
@@ -229,7 +233,10 @@ mod tests {
         assert_eq!(error(400, "Bad Request: TOPIC_CLOSED"), Answer::NoThread);
         assert_eq!(error(400, "Bad Request: can't parse entities: Unsupported start tag"), Answer::BadMarkup);
         assert_eq!(error(400, "Bad Request: message is too long"), Answer::TooLong);
-        assert_eq!(error(400, "Bad Request: message text is empty"), Answer::Refused("Bad Request: message text is empty".into()));
+        assert_eq!(
+            error(400, "Bad Request: message text is empty"),
+            Answer::Refused("Bad Request: message text is empty".into())
+        );
         assert_eq!(error(401, "Unauthorized"), Answer::BadToken);
         assert_eq!(error(404, "Not Found"), Answer::BadToken);
         assert!(matches!(error(500, "Internal Server Error"), Answer::Trouble(FailureClass::Http, _)));
@@ -240,7 +247,8 @@ mod tests {
     fn parameters_go_before_words() {
         let body = br#"{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 6","parameters":{"retry_after":6}}"#;
         assert_eq!(read(429, body), Answer::Limited(Duration::from_secs(6)));
-        let body = br#"{"ok":false,"error_code":400,"description":"x","parameters":{"migrate_to_chat_id":-1001234567890}}"#;
+        let body =
+            br#"{"ok":false,"error_code":400,"description":"x","parameters":{"migrate_to_chat_id":-1001234567890}}"#;
         assert_eq!(read(400, body), Answer::Migrated(-1_001_234_567_890));
     }
 

@@ -24,6 +24,7 @@ const CLIP_REASON: usize = 600;
 
 /// An event as a template sees it. Additive: operators' templates will use these names.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question that a template may ask")]
 pub struct View {
     /// One sign.
     pub icon: &'static str,
@@ -150,7 +151,8 @@ impl View {
             (_, StatusKind::Unknown) if !raw.is_empty() => Some(words::unknown_status(&raw, style.language)),
             (word, _) => word.map(str::to_owned),
         };
-        let operation = Some(clip(&payment.operation.raw, CLIP)).filter(|raw| !raw.is_empty() && detail != Detail::Thin);
+        let operation =
+            Some(clip(&payment.operation.raw, CLIP)).filter(|raw| !raw.is_empty() && detail != Detail::Thin);
         Self {
             amount: Some(pesos(payment.amount)),
             payer: shown(&payer.name, str::to_owned, mask_name),
@@ -181,7 +183,8 @@ impl View {
             line.push_str("[SANDBOX] ");
         }
         line.push_str(self.title);
-        let parts = [&self.amount, &self.payer, &self.status, &self.reason, &self.account, &self.destination, &self.when];
+        let parts =
+            [&self.amount, &self.payer, &self.status, &self.reason, &self.account, &self.destination, &self.when];
         for part in parts.into_iter().flatten() {
             line.push_str(" · ");
             line.push_str(part);

@@ -72,8 +72,7 @@ impl Signer {
 
 fn key(secret: &str) -> Result<Hmac<Sha256>, SecretProblem> {
     let secret = secret.trim();
-    let bytes =
-        BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).map_err(|_| SecretProblem::NotBase64)?;
+    let bytes = BASE64.decode(secret.strip_prefix("whsec_").unwrap_or(secret)).map_err(|_| SecretProblem::NotBase64)?;
     if bytes.is_empty() {
         return Err(SecretProblem::Empty);
     }
