@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::fmt::Write as _;
 use std::io;
 
 use crate::domain::delivery::FailureClass;
@@ -57,7 +58,7 @@ pub(super) fn personal(event: &Event) -> Vec<Cow<'_, str>> {
     for value in [&payer.name, &payer.cuit, &payer.cvu_cbu].into_iter().flatten() {
         hide.push(Cow::Borrowed(value.as_str()));
         if !value.is_ascii() {
-            hide.push(Cow::Owned(value.escape_unicode_like_json()));
+            hide.push(Cow::Owned(ascii_json(value)));
         }
     }
     for free in [&payment.references.description, &payment.references.concept].into_iter().flatten() {
@@ -68,22 +69,17 @@ pub(super) fn personal(event: &Event) -> Vec<Cow<'_, str>> {
     hide
 }
 
-trait JsonEscape {
-    fn escape_unicode_like_json(&self) -> String;
-}
-
-impl JsonEscape for str {
-    /// As the JSON writers of PHP and Python print it: everything beyond ASCII as `\uXXXX`.
-    fn escape_unicode_like_json(&self) -> String {
-        let mut escaped = String::with_capacity(self.len() + 16);
-        for unit in self.encode_utf16() {
-            match char::from_u32(u32::from(unit)) {
-                Some(c) if c.is_ascii() => escaped.push(c),
-                _ => escaped.push_str(&format!("\\u{unit:04x}")),
-            }
+/// As the JSON writers of PHP and Python print it: everything beyond ASCII as `\uXXXX`.
+fn ascii_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for unit in text.encode_utf16() {
+        match char::from_u32(u32::from(unit)) {
+            Some(c) if c.is_ascii() => escaped.push(c),
+            // Writing to a string cannot fail.
+            _ => write!(escaped, "\\u{unit:04x}").unwrap_or_default(),
         }
-        escaped
     }
+    escaped
 }
 
 fn hide_numbers(word: &str) -> Cow<'_, str> {
@@ -176,7 +172,7 @@ mod tests {
         let kept = keep(raw, &hide);
         assert_eq!(kept, "bad [31m request from … cuit … to … token=…");
         assert_eq!(keep("{\"name\":\"JOS\\u00c9 P\\u00c9REZ\"}".as_bytes(), &hide), "{\"name\":\"…\"}");
-        assert_eq!("JOSÉ PÉREZ".escape_unicode_like_json(), "JOS\\u00c9 P\\u00c9REZ");
+        assert_eq!(ascii_json("JOSÉ PÉREZ"), "JOS\\u00c9 P\\u00c9REZ");
     }
 
     #[test]

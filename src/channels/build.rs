@@ -90,3 +90,107 @@ fn of(destination: &DestinationConfig, problem: impl Into<SetupProblem>) -> Chan
 fn about(what: &str, problem: impl Into<SetupProblem>) -> ChannelSetupError {
     ChannelSetupError { what: what.to_owned(), problem: problem.into() }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::channels::contract::samples::destination;
+    use crate::clock::SystemClock;
+    use crate::config::{
+        Backend, EmailConfig, Flood, HttpConfig, Language, Log, LogFormat, Secret, SmtpConfig, SmtpSecurity,
+        StoreConfig, TelegramConfig, WebhookConfig,
+    };
+
+    fn config() -> Config {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        Config {
+            language: Language::Es,
+            timezone: TimeZone::UTC,
+            retention: Duration::ZERO,
+            late_after: Duration::ZERO,
+            flood: Flood { limit: 0, older_than: Duration::ZERO },
+            log: Log { filter: None, format: LogFormat::Text },
+            store: StoreConfig {
+                backend: Backend::Embedded(PathBuf::new()),
+                prefix: String::new(),
+                instance: String::new(),
+            },
+            http: HttpConfig { listen: None, token: None },
+            telepagos: Vec::new(),
+            sipago: Vec::new(),
+            webhook: vec![WebhookConfig {
+                common: destination("erp"),
+                url: "https://erp.example.com/".parse().unwrap(),
+                secrets: vec![secret("whsec_c2VjcmV0")],
+                allow_private: Vec::new(),
+                rate: None,
+                headers: Vec::new(),
+            }],
+            smtp: Some(SmtpConfig {
+                host: String::from("localhost"),
+                port: 25,
+                security: SmtpSecurity::Plain,
+                credentials: None,
+                from: String::from("Avisos <avisos@example.com>"),
+                ca_file: None,
+            }),
+            email: vec![EmailConfig {
+                common: destination("contaduria"),
+                to: vec![String::from("a@example.org")],
+                language: Language::Es,
+                zone: TimeZone::UTC,
+            }],
+            telegram: vec![TelegramConfig {
+                common: destination("caja"),
+                token: secret("1:t0ken"),
+                chat_id: 1,
+                thread_id: None,
+                api_url: "https://api.telegram.org/".parse().unwrap(),
+                language: Language::En,
+                zone: TimeZone::UTC,
+            }],
+        }
+    }
+
+    fn problem(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = config();
+        change(&mut config);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let error = build_all(&config, &clock).unwrap_err();
+        format!("{error}: {}", error.source().unwrap())
+    }
+
+    #[test]
+    fn every_destination_gets_its_channel() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let channels = build_all(&config(), &clock).unwrap();
+        let names: Vec<_> = channels.iter().map(|channel| channel.name().as_str().to_owned()).collect();
+        assert_eq!(names, ["erp", "contaduria", "caja"]);
+    }
+
+    #[test]
+    fn a_problem_names_its_destination_and_no_secret() {
+        assert_eq!(
+            problem(|config| config.webhook[0].secrets = vec![Secret::new(String::from("whsec_?"))]),
+            "destination `erp` cannot be set up: the secret is not `whsec_` followed by base64"
+        );
+        assert_eq!(
+            problem(|config| config.smtp = None),
+            "destination `contaduria` cannot be set up: there is no [smtp] section"
+        );
+        assert_eq!(
+            problem(|config| config.email[0].to.push(String::from("nobody"))),
+            "destination `contaduria` cannot be set up: entry 2 of `to` is not a mail address"
+        );
+        assert_eq!(
+            problem(|config| config.telegram[0].api_url = "data:x".parse().unwrap()),
+            "destination `caja` cannot be set up: `api_url` cannot be the base of a Bot API"
+        );
+    }
+}

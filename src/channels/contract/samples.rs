@@ -1,8 +1,13 @@
 //! Events to send: one for every type, full of what must not leak and of what breaks careless markup.
 
+use std::time::Duration;
+
+use crate::config::{DestinationConfig, Detail};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
 use crate::domain::money::Money;
+use crate::domain::retry::Schedule;
+use crate::domain::route::DestinationName;
 use crate::domain::row::{Label, OperationKind, Payer, References, StatusKind};
 
 /// What only `full` may show.
@@ -68,4 +73,18 @@ pub(crate) fn notice(kind: EventType) -> Event {
 pub(crate) fn any(kind: EventType) -> Event {
     let own = matches!(kind, EventType::DayClosed | EventType::TestPing) || kind.is_system();
     if own { notice(kind) } else { payment(kind) }
+}
+
+/// What every destination has.
+pub(crate) fn destination(name: &str) -> DestinationConfig {
+    DestinationConfig {
+        name: DestinationName::new(name),
+        patterns: Vec::new(),
+        accounts: Vec::new(),
+        in_flight: 8,
+        timeout: Duration::from_secs(20),
+        retry: Schedule::default(),
+        // So that whatever could leak is on the wire.
+        detail: Detail::Full,
+    }
 }

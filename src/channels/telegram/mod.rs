@@ -67,7 +67,12 @@ impl TelegramBots {
             return Ok(Arc::clone(seat));
         }
         // No Referer: after a redirect it would carry the token.
-        let client = teloxide::net::default_reqwest_settings().referer(false).build();
+        let mut settings = teloxide::net::default_reqwest_settings().referer(false);
+        if api_url.scheme() == "http" {
+            // A Bot API of our own stands beside us, not behind the proxy of the environment.
+            settings = settings.no_proxy();
+        }
+        let client = settings.build();
         let client = client.map_err(|error| TelegramProblem::Client(error.without_url().into()))?;
         let bot = Bot::with_client(token.expose(), client).set_api_url(api_url.clone());
         let seat = Arc::new(Seat::new(bot).ok_or(TelegramProblem::Url)?);

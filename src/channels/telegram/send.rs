@@ -109,6 +109,10 @@ impl Seat {
             }
         };
         let status = response.status().as_u16();
+        if response.url() != &self.url {
+            // teloxide's reqwest cannot be told not to follow, but whoever answers there is not the Bot API.
+            return (Answer::Trouble(FailureClass::Protocol, String::from("the Bot API redirects")), Some(status));
+        }
         let mut bytes = Vec::new();
         loop {
             match response.chunk().await {

@@ -27,12 +27,11 @@ fn assert_telegram_html(html: &str) {
             b'<' => {
                 let end = tail.find('>').unwrap_or_else(|| panic!("unclosed tag in {html}"));
                 let tag = &tail[1..end];
-                match tag.strip_prefix('/') {
-                    Some(name) => assert_eq!(open.pop(), Some(name), "{html}"),
-                    None => {
-                        assert!(["b", "i", "code"].contains(&tag), "{tag} in {html}");
-                        open.push(tag);
-                    }
+                if let Some(name) = tag.strip_prefix('/') {
+                    assert_eq!(open.pop(), Some(name), "{html}");
+                } else {
+                    assert!(["b", "i", "code"].contains(&tag), "{tag} in {html}");
+                    open.push(tag);
                 }
                 end
             }

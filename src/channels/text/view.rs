@@ -24,6 +24,7 @@ const CLIP_REASON: usize = 600;
 
 /// An event as a template sees it. Additive: operators' templates will use these names.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one question that a template may ask")]
 pub struct View {
     /// One sign.
     pub icon: &'static str,

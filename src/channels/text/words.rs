@@ -5,7 +5,6 @@ use crate::domain::event::EventType;
 use crate::domain::row::StatusKind;
 
 /// What a message is called.
-#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) const fn title(kind: EventType, language: Language) -> &'static str {
     let (es, en) = match kind {
         EventType::CreditReceived => ("Cobro recibido", "Payment received"),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use crate::config::Detail;
+use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::argentina::{mask_cuit, mask_name, mask_tail};
 use crate::domain::event::{Body, Event, EventId, Notice, Payment};
 use crate::domain::money::Money;
@@ -61,9 +62,9 @@ impl<'e> Head<'e> {
     fn of(event: &'e Event) -> Self {
         Self {
             id: event.id,
-            account: event.account.as_ref().map(|account| account.as_str()),
-            upstream: event.upstream.map(|upstream| upstream.as_str()),
-            source: event.source.map(|source| source.as_str()),
+            account: event.account.as_ref().map(AccountName::as_str),
+            upstream: event.upstream.map(Upstream::as_str),
+            source: event.source.map(SourceKind::as_str),
             occurred_at: &event.occurred_at,
             detected_at: event.detected_at,
             late: event.late,
@@ -203,6 +204,7 @@ fn id<S: Serializer>(id: &EventId, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(id)
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference to the field")]
 fn money<S: Serializer>(money: &Money, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(money)
 }

@@ -78,17 +78,17 @@ impl Policy {
 /// The IPv4 address inside a v4-mapped, v4-compatible, 6to4 or NAT64 address.
 fn embedded(address: IpAddr) -> Option<IpAddr> {
     let IpAddr::V6(ip) = address else { return None };
-    let [a, b, c, d, e, f, g, h] = ip.segments();
     let v4 = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d)))
+        let bits = u32::from(high) << 16 | u32::from(low);
+        Some(IpAddr::V4(Ipv4Addr::from_bits(bits)))
     };
-    match (a, b, c, d, e, f) {
-        (0, 0, 0, 0, 0, 0xffff) => v4(g, h),
-        // Deprecated v4-compatible; `::` and `::1` are judged as themselves.
-        (0, 0, 0, 0, 0, 0) if g != 0 || h > 1 => v4(g, h),
-        (0x2002, ..) => v4(b, c),
-        (0x0064, 0xff9b, 0, 0, 0, 0) | (0x0064, 0xff9b, 1, ..) => v4(g, h),
+    match ip.segments() {
+        // `::` and `::1` are judged as themselves, the rest of `::/96` is the deprecated v4-compatible form.
+        [0, 0, 0, 0, 0, 0, 0, 0 | 1] => None,
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low]
+        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x0064, 0xff9b, 1, _, _, _, high, low]
+        | [0x2002, high, low, ..] => v4(high, low),
         _ => None,
     }
 }
