@@ -1,0 +1,1 @@
+//! Outages of the store and of receivers.
