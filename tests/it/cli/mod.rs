@@ -1,6 +1,7 @@
 //! The command line as an operator meets it: stdout is data, stderr is words, and the exit code is 0, 1 or 2.
 #![expect(clippy::expect_used, reason = "a test that cannot be set up must fail loudly")]
 
+mod beside;
 mod help;
 mod lists;
 mod mistakes;
@@ -80,8 +81,9 @@ impl Place {
     }
 }
 
-/// What a command said.
+/// What a command said; printed as a whole where an assertion fails.
 #[derive(Debug)]
+#[expect(dead_code, reason = "`arguments` is there to be printed")]
 struct Said {
     arguments: String,
     code: Option<i32>,
