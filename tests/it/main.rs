@@ -11,5 +11,6 @@
 mod cli;
 mod crashes;
 mod outages;
+mod peers;
 mod replicas;
 mod support;
