@@ -8,6 +8,7 @@
     reason = "the support of tests fails loudly, and says what it measured"
 )]
 
+mod bad_input;
 mod cli;
 mod crashes;
 mod outages;
