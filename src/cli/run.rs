@@ -3,14 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use crate::app::Lifecycle;
+use crate::app::Nobody;
 use crate::app::Witnesses;
 use crate::config::Loaded;
-use crate::lifecycle::{Ending, Lifecycle};
-use crate::pipeline::dispatcher::Nobody;
 
 pub(super) async fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let config = loaded.config;
-    crate::telemetry::init(&config.log)?;
+    crate::app::log_to_stderr(&config.log)?;
     let lifecycle = Lifecycle::new()?;
     let witnesses = Witnesses { listener: Arc::new(Nobody), witness: Arc::new(Nobody) };
     // Held until the end: closing the store is the last thing that happens.
@@ -19,8 +19,5 @@ pub(super) async fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
     lifecycle.systemd().ready(&format!("{accounts} accounts, {} destinations", config.routes().len()));
     let ending = lifecycle.run_until_stopped().await;
     drop(opened);
-    Ok(ExitCode::from(match ending {
-        Ending::Drained => 0,
-        _ => 1,
-    }))
+    Ok(ExitCode::from(ending))
 }

@@ -10,11 +10,11 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::announce::Herald;
 use super::merge::{Claim, Merged, payment_among, sale_to_look_up, settle};
-use crate::config::{Flood, Start};
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
 use crate::domain::event::{Event, EventType, Notice};
 use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
+use crate::domain::policy::{Flood, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
 use crate::store::{Announcement, Commit, LedgerWrite, VersionedState};

@@ -170,9 +170,9 @@ impl Agenda {
     }
 
     /// Takes in how a piece of work went; `chance` is uniform in [0, 1).
-    pub fn feed(&mut self, work: &Work, now: Duration, feedback: Feedback<'_>, chance: f64) {
+    pub fn feed(&mut self, work: &Work, now: Duration, feedback: &Feedback<'_>, chance: f64) {
         let every = self.cadence(&work.item, now, matches!(feedback, Feedback::Ended));
-        let more = self.advance(work, &feedback);
+        let more = self.advance(work, feedback);
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.item == work.item) else { return };
         match feedback {
             Feedback::Failed(SourceError::NotFound) | Feedback::Done | Feedback::Ended => {
@@ -277,7 +277,7 @@ mod tests {
     fn work_off(agenda: &mut Agenda, now: Duration) -> Vec<Task> {
         let mut done = Vec::new();
         while let Some(work) = agenda.next(now, today(), None).work {
-            agenda.feed(&work, now, Feedback::Done, 0.5);
+            agenda.feed(&work, now, &Feedback::Done, 0.5);
             done.push(work.task());
             assert!(done.len() < 100, "it never ends");
         }
@@ -329,16 +329,16 @@ mod tests {
         let mut agenda = Agenda::new(POLL, 7, Vec::new());
         let now = Duration::from_secs(100);
         let work = agenda.next(now, today(), None).work.unwrap();
-        agenda.feed(&work, now, Feedback::Failed(&SourceError::Contract("x".into())), 1.0);
+        agenda.feed(&work, now, &Feedback::Failed(&SourceError::Contract("x".into())), 1.0);
         assert_eq!(agenda.next(now, today(), None).work.unwrap().item, Item::Warm, "other work goes on");
-        agenda.feed(&work, now, Feedback::Failed(&SourceError::Unauthorized { message: String::new() }), 1.0);
+        agenda.feed(&work, now, &Feedback::Failed(&SourceError::Unauthorized { message: String::new() }), 1.0);
         assert_eq!(agenda.next(now, today(), None), Next { work: None, wait: UNAUTHORIZED.0 });
         let later = now + UNAUTHORIZED.0;
         let slow = SourceError::SlowDown { status: 429, retry_after: Some(Duration::from_secs(9)) };
-        agenda.feed(&work, later, Feedback::Failed(&slow), 1.0);
+        agenda.feed(&work, later, &Feedback::Failed(&slow), 1.0);
         assert_eq!(agenda.next(later, today(), None).wait, Duration::from_secs(9), "it obeys the upstream");
         let absurd = SourceError::SlowDown { status: 429, retry_after: Some(Duration::MAX) };
-        agenda.feed(&work, later, Feedback::Failed(&absurd), 1.0);
+        agenda.feed(&work, later, &Feedback::Failed(&absurd), 1.0);
         assert_eq!(agenda.next(later, today(), None).wait, UNAUTHORIZED.1, "within reason");
     }
 
@@ -348,8 +348,8 @@ mod tests {
         let work = agenda.next(Duration::ZERO, today(), None).work.unwrap();
         let mut wait_after = |secs: u64, feedback| {
             let now = Duration::from_secs(secs);
-            agenda.feed(&work, now, feedback, 0.5);
-            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due - now
+            agenda.feed(&work, now, &feedback, 0.5);
+            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due.saturating_sub(now)
         };
         assert_eq!(wait_after(10, Feedback::Failed(&SourceError::NotFound)), POLL.watch, "not found is not yet");
         assert_eq!(wait_after(4_000, Feedback::Done), Duration::from_secs(60));
@@ -368,7 +368,7 @@ mod tests {
             // A request every `pace` seconds, for two hours.
             while now < Duration::from_secs(7_200) {
                 if let Some(work) = agenda.next(now, today(), None).work {
-                    agenda.feed(&work, now, Feedback::Done, 0.5);
+                    agenda.feed(&work, now, &Feedback::Done, 0.5);
                     *done.entry(format!("{:?}", work.item)).or_default() += 1;
                 }
                 now += Duration::from_secs(pace);

@@ -1,0 +1,153 @@
+//! Laws of the watcher.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn first_contact_is_silent_and_what_comes_after_is_cried_once() {
+    let town = Town::new();
+    town.upstream.list(&[sale(1, 10, "2026-11-21T08:00:00"), sale(2, 20, "2026-11-05T08:00:00")]);
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await, Vec::<String>::new());
+    town.upstream.list(&[sale(3, 30, "2026-11-21T09:01:00"), sale(1, 10, "2026-11-21T08:00:00")]);
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 30.00"]);
+    // A restart is not first contact and tells nothing twice.
+    town.upstream.list(&[sale(4, 40, "2026-11-21T09:02:00"), sale(3, 30, "2026-11-21T09:01:00")]);
+    let mut again = town.watcher();
+    town.watch(&mut again, MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 30.00", "credit.received 40.00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_many_days_loses_nothing() {
+    let mut town = Town::new();
+    town.policy.flood.limit = 0;
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    drop(watcher);
+    // Longer than the look-back of 30 days.
+    tokio::time::advance(Duration::from_secs(50 * 86_400)).await;
+    town.upstream.list(&[
+        sale(1, 10, "2026-11-23T08:00:00"),
+        sale(2, 20, "2026-12-20T08:00:00"),
+        sale(3, 30, "2027-01-10T08:30:00"),
+    ]);
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, 2 * MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 10.00", "credit.received 20.00", "credit.received 30.00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_larger_look_back_is_a_baseline_for_what_it_adds() {
+    let mut town = Town::new();
+    let old = sale(1, 10, "2026-10-01T08:00:00");
+    town.upstream.list(std::slice::from_ref(&old));
+    town.watch(&mut town.watcher(), MINUTE).await;
+    town.policy.lookback_days = 60;
+    town.watch(&mut town.watcher(), MINUTE).await;
+    assert_eq!(town.cried().await, Vec::<String>::new());
+    // From then on those days are watched like all others.
+    town.upstream.list(&[flagged(old)]);
+    town.watch(&mut town.watcher(), MINUTE).await;
+    assert_eq!(town.cried().await, ["payment.refunded 10.00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_decides_what_first_contact_announces() {
+    let rows =
+        [sale(1, 10, "2026-11-19T08:00:00"), sale(2, 20, "2026-11-20T08:00:00"), sale(3, 30, "2026-11-21T08:00:00")];
+    for (start, expected) in [
+        (Start::Now, 0),
+        (Start::Today, 1),
+        (Start::Day("2026-11-20".parse().map(crate::domain::day::Day::new).unwrap()), 2),
+    ] {
+        let mut town = Town::new();
+        town.policy.start = start;
+        town.upstream.list(&rows);
+        town.watch(&mut town.watcher(), MINUTE).await;
+        assert_eq!(town.cried().await.len(), expected, "{start:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_refund_is_cried_once_however_many_signals_show_it() {
+    let sold = sale(1, 10, "2026-11-20T08:00:00");
+    let row = refund_row(9, 1, 10, "2026-11-21T09:01:00");
+    let order = order_payment(1, true);
+    let signals = [vec![flagged(sold.clone())], vec![sold.clone(), row.clone()], vec![sold.clone(), order.clone()]];
+    for first in 0..signals.len() {
+        for second in 0..signals.len() {
+            let mut town = Town::new();
+            town.watches = vec![(SourceKind::Links, "u".into())];
+            town.upstream.list(&[sold.clone(), order_payment(1, false)]);
+            let mut watcher = town.watcher();
+            town.watch(&mut watcher, MINUTE).await;
+            town.upstream.list(&signals[first]);
+            town.watch(&mut watcher, 20 * MINUTE).await;
+            let both: Vec<Row> = signals[first].iter().chain(&signals[second]).cloned().collect();
+            town.upstream.list(&both);
+            // An ended link is asked once a day.
+            town.watch(&mut watcher, Duration::from_secs(2 * 86_400)).await;
+            assert_eq!(town.cried().await, ["payment.refunded 10.00"], "signal {first}, then {second}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_partial_refunds_are_two() {
+    let town = Town::new();
+    let sold = sale(1, 10, "2026-11-20T08:00:00");
+    town.upstream.list(std::slice::from_ref(&sold));
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    town.upstream.list(&[
+        flagged(sold),
+        refund_row(8, 1, 4, "2026-11-21T09:01:00"),
+        refund_row(9, 1, 3, "2026-11-21T09:01:30"),
+    ]);
+    town.watch(&mut watcher, 2 * MINUTE).await;
+    assert_eq!(town.cried().await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_old_facts_is_held_until_it_is_released() {
+    let town = Town::new();
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    let mut rows: Vec<Row> = (0..6).map(|n| sale(n, 10, "2026-11-21T06:00:00")).collect();
+    rows.push(sale(7, 70, "2026-11-21T09:01:00"));
+    town.upstream.list(&rows);
+    town.watch(&mut watcher, MINUTE).await;
+    let counts = town.store.counts().await.unwrap();
+    assert_eq!((counts.events, counts.held, counts.pending), (8, 6, 2), "the recent one and the notice pass");
+    assert_eq!(town.store.release_held(None, false).await.unwrap(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_source_is_said_once_and_its_recovery_too_even_over_a_restart() {
+    let town = Town::new();
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    *town.upstream.failing.lock().unwrap() = true;
+    town.watch(&mut watcher, 30 * MINUTE).await;
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, 30 * MINUTE).await;
+    assert_eq!(town.cried().await, ["source.failing"]);
+    *town.upstream.failing.lock().unwrap() = false;
+    town.watch(&mut watcher, 10 * MINUTE).await;
+    assert_eq!(town.cried().await, ["source.failing", "source.recovered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_replicas_cry_each_fact_once() {
+    let town = Town::new();
+    let other: Arc<dyn Store> = Arc::new(town.store.replica("two"));
+    let (mut one, mut two) = (town.watcher(), town.watcher_on(other));
+    for n in 0..20_u64 {
+        let rows: Vec<Row> = (0..=n).map(|id| sale(id, 10, "2026-11-21T09:00:30")).collect();
+        town.upstream.list(&rows);
+        tokio::join!(town.watch(&mut one, MINUTE), town.watch(&mut two, MINUTE));
+    }
+    assert_eq!(town.cried().await.len(), 19, "all but the one that was there at first contact");
+}
