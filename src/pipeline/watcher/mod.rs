@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use self::memory::Memory;
-use self::reading::PollError;
+use self::reading::WatchError;
 use self::trouble::Failures;
 use super::Nudge;
 use super::announce::Herald;
@@ -160,13 +160,13 @@ impl Watcher {
                 self.store_answers();
                 Duration::ZERO
             }
-            Err(PollError::Source(error)) => {
+            Err(WatchError::Source(error)) => {
                 self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
                 self.source_failed(work, &error).await;
                 Duration::ZERO
             }
             // The work stays due; what was read is read again when the store answers.
-            Err(PollError::Store(error)) => self.store_backoff(&error),
+            Err(WatchError::Store(error)) => self.store_backoff(&error),
         }
     }
 

@@ -16,7 +16,7 @@ const CONFLICTS: u32 = 8;
 
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PollError {
+pub(super) enum WatchError {
     /// Nothing was read.
     #[error(transparent)]
     Source(SourceError),
@@ -27,8 +27,8 @@ pub(super) enum PollError {
 
 impl Watcher {
     /// Reads a task and commits its news. Returns whether the watched thing is at its end.
-    pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, PollError> {
-        match self.source.read(task, self.memory.known(task)).await.map_err(PollError::Source)? {
+    pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, WatchError> {
+        match self.source.read(task, self.memory.known(task)).await.map_err(WatchError::Source)? {
             Reading::Unchanged => Ok(self.ended.contains(task)),
             Reading::Snapshot(snapshot) => {
                 self.digest(task, &snapshot).await?;
