@@ -2,19 +2,19 @@
 //!
 //! Ratios are of one run on one machine; absolute times are noisy. `cargo bench --bench figures -- quick` is shorter.
 #![expect(
-    clippy::print_stdout,
+    clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::as_conversions,
+    clippy::map_entry,
     clippy::panic,
-    clippy::unwrap_used,
-    missing_docs,
-    reason = "a program that measures and prints"
-)]
-#![expect(
-    clippy::cast_precision_loss,
-    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::unchecked_time_subtraction,
     clippy::missing_panics_doc,
+    unreachable_pub,
     reason = "a program that measures and prints"
 )]
 

@@ -69,13 +69,6 @@ impl Bench {
         }
     }
 
-    /// Reads an unchanged body once; returns its size.
-    pub async fn unchanged(&self) {
-        let Reading::Snapshot(snapshot) = self.source.read(&self.task, None).await.expect("a reading") else { return };
-        let again = self.source.read(&self.task, Some(snapshot.fingerprint)).await.expect("a reading");
-        assert!(matches!(again, Reading::Unchanged));
-    }
-
     /// Time of recognising an unchanged body, many times.
     pub async fn unchanged_many(&self, times: u32) -> Duration {
         let Reading::Snapshot(snapshot) = self.source.read(&self.task, None).await.expect("a reading") else {

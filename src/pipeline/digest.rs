@@ -105,14 +105,20 @@ impl<'a> Draft<'a> {
         let empty = Ledger::default();
         let parts = partitions(herald, task, snapshot)
             .into_iter()
-            .map(|(partition, indices)| {
+            .filter_map(|(partition, indices)| {
                 let ledger = ledgers.get(&partition).unwrap_or(&empty);
-                let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
-                let coverage =
-                    Coverage { complete: covers(task, &partition), paged: snapshot.paged, read_at: snapshot.read_at };
-                let diff = diff(&herald.account, ledger, &rows, coverage);
+                let complete = covers(task, &partition);
+                let watched = matches!(task, Task::Watched { .. });
                 let silent = ledger.is_unread() && is_baseline(herald, policy, before, &partition.scope, now);
-                Part { partition, expected: ledger.version(), silent, diff, rows: indices }
+                if silent && !complete && !watched {
+                    // A few rows of a day of history, which another zone put into this answer. Remembering them would
+                    // make the day look read, and its first whole reading look like news.
+                    return None;
+                }
+                let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
+                let coverage = Coverage { complete, paged: snapshot.paged, read_at: snapshot.read_at };
+                let diff = diff(&herald.account, ledger, &rows, coverage);
+                Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })
             .collect();
         Self { herald, policy, task, snapshot, before, now, parts }

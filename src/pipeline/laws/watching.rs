@@ -54,6 +54,22 @@ async fn a_larger_look_back_is_a_baseline_for_what_it_adds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn rows_of_other_days_in_an_answer_do_not_end_the_baseline_of_those_days() {
+    let mut town = Town::new();
+    town.policy.flood.limit = 0;
+    let (early, late) = (sale(1, 10, "2026-11-10T01:00:00"), sale(2, 20, "2026-11-10T23:00:00"));
+    *town.upstream.leaks.lock().unwrap() = true;
+    town.upstream.list(std::slice::from_ref(&late));
+    let mut watcher = town.watcher();
+    // The hot reading, and not yet the ones that reach so far back.
+    watcher.step().await;
+    *town.upstream.leaks.lock().unwrap() = false;
+    town.upstream.list(&[early, late]);
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
 async fn start_decides_what_first_contact_announces() {
     let rows =
         [sale(1, 10, "2026-11-19T08:00:00"), sale(2, 20, "2026-11-20T08:00:00"), sale(3, 30, "2026-11-21T08:00:00")];
