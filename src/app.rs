@@ -15,6 +15,7 @@ use crate::clock::Clock;
 pub use crate::clock::SystemClock;
 use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
 use crate::domain::account::SourceKind;
+use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Event;
 use crate::domain::retry::Schedule;
 use crate::domain::route::Route;
@@ -138,13 +139,31 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
     let sources = sources(config, &transport, &clock);
     info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
-    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, witnesses.witness);
+    let witness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses.witness });
+    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, witness);
     watch(config, lifecycle, &opened, &clock, sources, &nudge, &witnesses.listener);
     let janitor = Janitor::new(Arc::clone(&opened.store), config.retention);
     let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register("janitor"));
     lifecycle.spawn("janitor", janitor.run(stop, move |wait| heart.rest(wait)));
     health.serving();
     Ok(opened)
+}
+
+/// Tells `/ready` whether the store answers, and passes on the rest.
+#[derive(Debug)]
+struct Readiness {
+    health: Arc<Health>,
+    next: Arc<dyn Witness>,
+}
+
+impl Witness for Readiness {
+    fn attempted(&self, lease: &Lease, channel: &dyn Channel, attempt: &Attempt, verdict: &Verdict) {
+        self.next.attempted(lease, channel, attempt, verdict);
+    }
+
+    fn store_answers(&self, answers: bool) {
+        self.health.store_answers(answers);
+    }
 }
 
 async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>) -> anyhow::Result<()> {

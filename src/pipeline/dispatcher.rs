@@ -36,6 +36,9 @@ const BATCH: usize = 512;
 pub trait Witness: Send + Sync + std::fmt::Debug {
     /// One attempt of a delivery.
     fn attempted(&self, lease: &Lease, channel: &dyn Channel, attempt: &Attempt, verdict: &Verdict);
+
+    /// The store stopped answering, or answers again.
+    fn store_answers(&self, _answers: bool) {}
 }
 
 /// A witness who says nothing.
@@ -218,6 +221,7 @@ impl Dispatcher {
 
     fn recovered(&mut self) {
         if std::mem::take(&mut self.store_failures) > 0 {
+            self.witness.store_answers(true);
             info!("the store answers again; deliveries go on");
         }
     }
@@ -225,6 +229,7 @@ impl Dispatcher {
     fn store_failed(&mut self, error: &StoreError) -> Duration {
         self.store_failures = self.store_failures.saturating_add(1);
         if self.store_failures == 1 {
+            self.witness.store_answers(false);
             let error: &(dyn std::error::Error + 'static) = error;
             warn!(error, "the store does not answer; deliveries pause, nothing is lost");
         }
