@@ -145,6 +145,7 @@ impl Dispatcher {
             Ok(exchanged) => {
                 self.recovered();
                 note_lost(&batch, &exchanged.settled);
+                self.settled(&batch);
                 let leased = exchanged.leases.len();
                 self.outbox.queue(exchanged.leases, Instant::now());
                 self.begin();
@@ -184,7 +185,6 @@ impl Dispatcher {
 
     fn judge(&mut self, ended: Ended) {
         let Ended { lease, channel, report, attempt } = ended;
-        self.outbox.ended(&lease.id.destination);
         let made = lease.attempts.saturating_add(1);
         let Some(desk) = self.outbox.desk(&lease.id.destination) else { return };
         let verdict = judge(&report.outcome, made, &desk.schedule, self.clock.chance());
@@ -211,6 +211,14 @@ impl Dispatcher {
         self.witness.attempted(&lease, channel.as_ref(), &attempt, &verdict);
         let Lease { id, fence, .. } = lease;
         self.settlements.push(Settlement { id, fence, verdict, attempt: Some(attempt) });
+    }
+
+    /// Only what is written frees a hand: a crash can repeat no more than the cap, because nothing else was sent and is
+    /// not yet remembered as sent.
+    fn settled(&mut self, batch: &[Settlement]) {
+        for settlement in batch.iter().filter(|settlement| settlement.attempt.is_some()) {
+            self.outbox.ended(&settlement.id.destination);
+        }
     }
 
     fn give_back(&mut self, lease: Lease) {
@@ -249,10 +257,13 @@ impl Dispatcher {
             if !self.settlements.is_empty() {
                 let batch = std::mem::take(&mut self.settlements);
                 let result = self.store.exchange(&batch, &[]).await;
-                if let Err(error) = result {
-                    self.settlements.splice(0..0, batch);
-                    let wait = self.store_failed(&error);
-                    tokio::time::sleep(wait).await;
+                match result {
+                    Ok(_) => self.settled(&batch),
+                    Err(error) => {
+                        self.settlements.splice(0..0, batch);
+                        let wait = self.store_failed(&error);
+                        tokio::time::sleep(wait).await;
+                    }
                 }
                 continue;
             }

@@ -1,6 +1,9 @@
 //! Laws of the watcher.
 
 use super::*;
+use crate::domain::account::Partition;
+use crate::domain::ledger::Ledger;
+use crate::store::{Commit, Committed, Exchange, Settlement, StoreError, Swept, VersionedState, Want};
 
 #[tokio::test(start_paused = true)]
 async fn first_contact_is_silent_and_what_comes_after_is_cried_once() {
@@ -166,4 +169,98 @@ async fn two_replicas_cry_each_fact_once() {
         tokio::join!(town.watch(&mut one, MINUTE), town.watch(&mut two, MINUTE));
     }
     assert_eq!(town.cried().await.len(), 19, "all but the one that was there at first contact");
+}
+
+#[tokio::test(start_paused = true)]
+async fn thousands_of_facts_are_told_once_each_whatever_commit_they_are_in() {
+    let mut town = Town::new();
+    town.policy.flood.limit = 0;
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    // Every third was refunded too, some told by a row, so that chunks, books and the last commit all have work.
+    let mut rows: Vec<Row> = (0..2_500)
+        .map(|n| {
+            let row = sale(n, 10, &format!("2026-11-21T08:{:02}:{:02}", n / 60 % 60, n % 60));
+            if n % 3 == 0 { flagged(row) } else { row }
+        })
+        .collect();
+    rows.extend((0..100).map(|n| refund_row(10_000 + n, n, 10, "2026-11-21T08:59:59")));
+    town.upstream.list(&rows);
+    town.watch(&mut watcher, MINUTE).await;
+    let told = |cried: &[String], kind: &str| cried.iter().filter(|line| line.starts_with(kind)).count();
+    let first = town.cried().await;
+    // 834 flags, of which 34 have a row as well; 66 rows have no flag.
+    assert_eq!((told(&first, "credit.received"), told(&first, "payment.refunded")), (2_500, 834 + 66));
+    let mut again = town.watcher();
+    town.watch(&mut again, MINUTE).await;
+    assert_eq!(town.cried().await.len(), first.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_between_two_commits_of_one_reading_loses_nothing_and_doubles_nothing() {
+    let mut town = Town::new();
+    town.policy.flood.limit = 0;
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    let rows: Vec<Row> = (0..2_500).map(|n| sale(n, 10, "2026-11-21T08:00:00")).collect();
+    town.upstream.list(&rows);
+    // The other replica dies after its first commit: every later one is refused here.
+    let fragile = Arc::new(Fragile { inner: Arc::clone(&town.store), commits_left: Mutex::new(1) });
+    let mut dying = town.watcher_on(fragile);
+    town.watch(&mut dying, MINUTE).await;
+    assert_eq!(town.cried().await.len(), 1_000);
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await.len(), 2_500);
+}
+
+/// A store whose commits fail after the first ones.
+#[derive(Debug)]
+struct Fragile {
+    inner: Arc<MemoryStore>,
+    commits_left: Mutex<u32>,
+}
+
+#[async_trait]
+impl Store for Fragile {
+    async fn ledgers(&self, account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
+        self.inner.ledgers(account, partitions).await
+    }
+
+    async fn account(&self, account: &AccountName) -> Result<VersionedState, StoreError> {
+        self.inner.account(account).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        let may = {
+            let mut left = self.commits_left.lock().unwrap();
+            let may = *left > 0;
+            *left = left.saturating_sub(1);
+            may
+        };
+        if may { self.inner.commit(commit).await } else { Err(StoreError::Unavailable("it died".into(), None)) }
+    }
+
+    async fn exchange(&self, settlements: &[Settlement], wants: &[Want]) -> Result<Exchange, StoreError> {
+        self.inner.exchange(settlements, wants).await
+    }
+
+    async fn reclaim(&self) -> Result<u64, StoreError> {
+        self.inner.reclaim().await
+    }
+
+    async fn acquire(&self, account: &AccountName, time: Duration) -> Result<Option<u64>, StoreError> {
+        self.inner.acquire(account, time).await
+    }
+
+    async fn release(&self, account: &AccountName) -> Result<(), StoreError> {
+        self.inner.release(account).await
+    }
+
+    async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError> {
+        self.inner.sweep(retention).await
+    }
+
+    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.warnings().await
+    }
 }
