@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Usage;
-use super::output::Out;
+use super::output::{Out, counted};
 use crate::app::{DeliveryFilter, DeliveryView};
 use crate::config::{Config, Loaded};
 use crate::domain::day::rfc3339;
@@ -27,7 +27,10 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Attempt deliveries again: dead ones from the start, waiting ones at once
+    /// Attempt deliveries again: the dead ones, unless `--state` names others
+    ///
+    /// Dead and delivered ones start from their first attempt, waiting ones are attempted at once. Those that are held
+    /// wait for `pregonero release`.
     Requeue {
         #[command(flatten)]
         filter: Filter,
@@ -48,7 +51,7 @@ pub(super) struct Filter {
     /// To this destination
     #[arg(long, value_name = "NAME")]
     destination: Option<String>,
-    /// In this state; may be given several times [requeue: dead unless given]
+    /// In this state; may be given several times
     #[arg(long, value_name = "STATE", value_parser = STATES)]
     state: Vec<String>,
     /// Of events detected at or after: an age (`2h`), a day or a time
@@ -57,7 +60,7 @@ pub(super) struct Filter {
     /// Of events detected before
     #[arg(long, value_name = "TIME")]
     until: Option<String>,
-    /// At the most how many
+    /// At the most how many [default: 50 to list, all to requeue]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 }
@@ -69,6 +72,9 @@ pub(super) async fn run(loaded: Loaded, verb: Verb) -> anyhow::Result<()> {
             let filter = filter.validate(config, 50)?;
             let archive = crate::app::open_archive(&config.store).await?;
             let views = archive.deliveries(&filter).await?;
+            if views.is_empty() {
+                filter_names_something(config, &filter)?;
+            }
             print(config, &views, json)
         }
         Verb::Requeue { filter, dry_run, json } => {
@@ -78,14 +84,15 @@ pub(super) async fn run(loaded: Loaded, verb: Verb) -> anyhow::Result<()> {
             }
             let archive = crate::app::open_archive(&config.store).await?;
             let count = archive.requeue(&filter, dry_run).await?;
+            if count == 0 {
+                filter_names_something(config, &filter)?;
+            }
             let mut out = Out::new();
             if json {
                 return out.json(&json!({ "deliveries": count, "dry_run": dry_run }));
             }
-            out.line(&format!(
-                "{count} deliveries {}",
-                if dry_run { "would be attempted again" } else { "will be attempted again" }
-            ))
+            let verb = if dry_run { "would be attempted again" } else { "will be attempted again" };
+            out.line(&format!("{} {verb}", counted(count, "delivery", "deliveries")))
         }
     }
 }
@@ -109,6 +116,16 @@ impl Filter {
         let (since, until) = (time(self.since)?, time(self.until)?);
         Ok(DeliveryFilter { event, destination, states, since, until, limit: self.limit.unwrap_or(limit) })
     }
+}
+
+/// Nothing was found: a destination that is neither in the file nor in the store is a slip of the pen.
+fn filter_names_something(config: &Config, filter: &DeliveryFilter) -> Result<(), Usage> {
+    let Some(name) = &filter.destination else { return Ok(()) };
+    let routes = config.routes();
+    if routes.iter().any(|route| route.destination == *name) {
+        return Ok(());
+    }
+    Err(Usage::unknown("destination", name.as_str(), routes.iter().map(|route| route.destination.as_str())))
 }
 
 fn print(config: &Config, views: &[DeliveryView], json: bool) -> anyhow::Result<()> {

@@ -67,7 +67,7 @@ pub(super) fn known_account(config: &Config, name: Option<&str>) -> Result<Optio
     if known.contains(&name) {
         return Ok(Some(AccountName::new(name)));
     }
-    Err(Usage(format!("there is no account `{name}`; known: {}", known.join(", "))))
+    Err(Usage::unknown("account", name, known))
 }
 
 async fn list(config: &Config, args: List) -> anyhow::Result<()> {
@@ -135,7 +135,20 @@ async fn show(config: &Config, id: &str, json: bool) -> anyhow::Result<()> {
     out.line(&serde_json::to_string_pretty(&body)?)?;
     out.line("")?;
     let rows = deliveries.iter().map(|view| super::deliveries::row(config, view)).collect();
-    out.table(&["DETECTED", "EVENT", "DESTINATION", "STATE", "ATTEMPTS", "LAST"], rows, "no destination asked for it")
+    out.table(&["DETECTED", "EVENT", "DESTINATION", "STATE", "ATTEMPTS", "LAST"], rows, "no destination asked for it")?;
+    for view in &deliveries {
+        if let Some(said) = view.last.as_ref().map(|last| one_line(&last.detail)).filter(|said| !said.is_empty()) {
+            out.line("")?;
+            out.line(&format!(" `{}` said: {said}", view.id.destination))?;
+        }
+    }
+    Ok(())
+}
+
+/// A stranger's words, which must not move the cursor.
+fn one_line(text: &str) -> String {
+    let words: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    words.trim().to_owned()
 }
 
 async fn list_rejects(config: &Config, args: &List) -> anyhow::Result<()> {

@@ -63,6 +63,17 @@ enum Command {
 #[error("{0}")]
 struct Usage(String);
 
+impl Usage {
+    /// There is no such `thing`; these are there.
+    fn unknown<'a>(thing: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
+        let known: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
+        if known.is_empty() {
+            return Self(format!("there is no {thing} `{name}`; the configuration has none"));
+        }
+        Self(format!("there is no {thing} `{name}`; known: {}", known.join(", ")))
+    }
+}
+
 /// Runs the program with the process's arguments.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
@@ -103,12 +114,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Its warnings are for `check` and for the daemon's log: said with every list, nobody would read them.
 fn load(path: Option<&Path>) -> anyhow::Result<Loaded> {
-    let loaded = crate::config::load(path)?;
-    for warning in &loaded.warnings {
-        output::say(&format!("warning: {warning}"));
-    }
-    Ok(loaded)
+    Ok(crate::config::load(path)?)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

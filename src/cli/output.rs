@@ -44,6 +44,12 @@ impl Out {
     }
 }
 
+/// `1 delivery`, `2 deliveries`.
+pub(super) fn counted<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
+    let noun = if count == N::from(1) { one } else { many };
+    format!("{count} {noun}")
+}
+
 /// One line of words on stderr.
 pub(super) fn say(text: &str) {
     // Nobody could be told that stderr is closed.

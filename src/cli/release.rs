@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::output::Out;
+use super::output::{Out, counted};
 use crate::config::Loaded;
 use crate::domain::account::AccountName;
 
@@ -29,5 +29,5 @@ pub(super) async fn run(loaded: Loaded, args: Args) -> anyhow::Result<()> {
         return out.json(&json!({ "deliveries": count, "dry_run": args.dry_run, "account": account.as_ref().map(AccountName::as_str) }));
     }
     let verb = if args.dry_run { "would be released" } else { "released" };
-    out.line(&format!("{count} deliveries {verb}"))
+    out.line(&format!("{} {verb}", counted(count, "delivery", "deliveries")))
 }

@@ -28,10 +28,8 @@ pub(super) async fn run(loaded: Loaded, args: Args) -> anyhow::Result<ExitCode> 
     let config = loaded.config;
     let channels = crate::app::channels(&config)?;
     let Some(channel) = channels.iter().find(|channel| channel.name().as_str() == args.destination) else {
-        let known: Vec<&str> = channels.iter().map(|channel| channel.name().as_str()).collect();
-        return Err(
-            Usage(format!("there is no destination `{}`; known: {}", args.destination, known.join(", "))).into()
-        );
+        let known = channels.iter().map(|channel| channel.name().as_str());
+        return Err(Usage::unknown("destination", &args.destination, known).into());
     };
     let now = crate::app::now();
     let event = Arc::new(Event {

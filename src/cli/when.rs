@@ -25,5 +25,6 @@ pub(super) fn moment(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Time
 
 /// A duration: `30s`, `5min`, `2h`, `1d`.
 pub(super) fn duration(text: &str) -> Result<Duration, Usage> {
-    crate::config::values::duration(text).map_err(|problem| Usage(format!("`{text}` is no duration: {problem}")))
+    crate::config::values::duration(text)
+        .map_err(|problem| Usage(format!("`{text}` {problem}; write one such as `30s`, `5min` or `2h`")))
 }

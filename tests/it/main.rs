@@ -1,1 +1,16 @@
-//! it
+//! The whole: the real daemon as a child process, against the sandbox over sockets.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "the support of tests fails loudly, and says what it measured"
+)]
+
+mod cli;
+mod crashes;
+mod outages;
+mod peers;
+mod replicas;
+mod support;

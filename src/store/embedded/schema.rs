@@ -107,8 +107,10 @@ fn prepare_writer(conn: &Connection, version: i64) -> rusqlite::Result<()> {
 /// Opens the file for the operator, beside a daemon or without one. `write`: for a requeue or release.
 pub(super) fn open_beside(path: &Path, write: bool) -> Result<Connection, StoreError> {
     if !path.exists() {
+        // The whole path: a relative `store.url` starts from the working folder, and the daemon's may be another one.
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let hint = "the daemon creates it at its first start; check `store.url`";
-        return Err(StoreError::Unusable(format!("there is no store at `{}`: {hint}", path.display())));
+        return Err(StoreError::Unusable(format!("there is no store at `{}`: {hint}", whole.display())));
     }
     let mode = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let conn = connect(path, mode)?;

@@ -1,0 +1,76 @@
+//! A `redis-server` with an append-only file, which can be killed and come back on the same port.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use pregonero::clock::Stopwatch;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+
+use super::{free_port, guarded};
+
+/// How long a server may take to listen.
+const START: Duration = Duration::from_secs(20);
+
+/// A Redis of one test. It ends with the test.
+pub(crate) struct Server {
+    folder: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Server {
+    /// Starts one on a free port.
+    pub(crate) async fn start() -> Self {
+        let mut server = Self { folder: tempfile::tempdir().unwrap(), port: free_port(), child: None };
+        for _ in 0..5 {
+            if server.run().await {
+                return server;
+            }
+            // Somebody else took the port.
+            server.port = free_port();
+        }
+        panic!("redis-server does not start; is it installed? `apt-get install redis-server`");
+    }
+
+    /// One that is not started yet.
+    pub(crate) fn asleep() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), port: free_port(), child: None }
+    }
+
+    /// Starts it (again) on its folder and port; false when it ended at once.
+    pub(crate) async fn run(&mut self) -> bool {
+        assert!(self.child.is_none(), "it runs already");
+        let (folder, port) = (self.folder.path().to_str().unwrap(), self.port.to_string());
+        let log = format!("{folder}/log");
+        let options = ["--port", &port, "--bind", "127.0.0.1", "--dir", folder, "--logfile", &log];
+        let durable = ["--appendonly", "yes", "--save", ""];
+        let arguments = [&options[..], &durable[..]].concat();
+        let mut child = guarded("redis-server", &arguments, Stdio::null(), Stdio::null());
+        let watch = Stopwatch::start();
+        while watch.elapsed() < START {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
+            if TcpStream::connect(("127.0.0.1", self.port)).await.is_ok() {
+                self.child = Some(child);
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("redis-server does not listen");
+    }
+
+    /// `kill -9`.
+    pub(crate) async fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().await.unwrap();
+        }
+    }
+
+    /// For `store.url`.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}/0", self.port)
+    }
+}
