@@ -9,21 +9,26 @@ use tokio::net::TcpListener;
 use tracing::{info, warn};
 
 use crate::api::{ApiState, Health};
-use crate::channels::{Channel, build};
-use crate::clock::{Clock, SystemClock};
+pub use crate::channels::Channel;
+use crate::channels::build;
+use crate::clock::Clock;
+pub use crate::clock::SystemClock;
 use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
 use crate::domain::account::SourceKind;
+use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Event;
 use crate::domain::retry::Schedule;
 use crate::domain::route::Route;
 use crate::http::{ReqwestTransport, Transport};
-use crate::lifecycle::Lifecycle;
+pub use crate::lifecycle::Lifecycle;
 use crate::pipeline::Nudge;
 use crate::pipeline::announce::Herald;
 use crate::pipeline::digest::Policy;
-use crate::pipeline::dispatcher::{Dispatcher, Witness};
+use crate::pipeline::dispatcher::Dispatcher;
+pub use crate::pipeline::dispatcher::Witness;
 use crate::pipeline::janitor::Janitor;
-use crate::pipeline::watcher::{Listener, Watcher};
+pub use crate::pipeline::watcher::Listener;
+use crate::pipeline::watcher::Watcher;
 use crate::sources::Source;
 use crate::sources::agenda::Agenda;
 use crate::sources::sipago::SipagoSource;
@@ -32,12 +37,14 @@ use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
 use crate::store::{Archive, Store, StoreError};
 
+// What the commands need of the other folders, so that they know only this one.
+pub use crate::channels::Dispatch;
 pub use crate::channels::text::view::pesos;
-pub use crate::channels::{Channel as Destination, Dispatch};
-pub use crate::lifecycle::{Ending, Lifecycle as Life};
-pub use crate::pipeline::dispatcher::{Nobody, Witness as AttemptWitness};
-pub use crate::pipeline::watcher::Listener as CommitListener;
-pub use crate::store;
+pub use crate::clock::Stopwatch;
+pub use crate::http::install_crypto;
+pub use crate::pipeline::dispatcher::Nobody;
+pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
+pub use crate::telemetry::init as log_to_stderr;
 
 /// Attempts at once over all destinations; each has its own cap below.
 const ATTEMPTS_AT_ONCE: usize = 256;
@@ -76,11 +83,11 @@ pub async fn open_store(config: &StoreConfig) -> Result<Opened, StoreError> {
     match &config.backend {
         Backend::Embedded(path) => {
             let store = Arc::new(EmbeddedStore::open(path, &config.instance)?);
-            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, archive: store })
+            Ok(Opened { store: Arc::<EmbeddedStore>::clone(&store), archive: store })
         }
         Backend::Redis(url) => {
             let store = Arc::new(RedisStore::connect(config, url).await?);
-            Ok(Opened { store: Arc::clone(&store) as Arc<dyn Store>, archive: store })
+            Ok(Opened { store: Arc::<RedisStore>::clone(&store), archive: store })
         }
     }
 }
@@ -132,13 +139,31 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
     let sources = sources(config, &transport, &clock);
     info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
-    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, witnesses.witness);
+    let witness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses.witness });
+    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, witness);
     watch(config, lifecycle, &opened, &clock, sources, &nudge, &witnesses.listener);
     let janitor = Janitor::new(Arc::clone(&opened.store), config.retention);
     let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register("janitor"));
     lifecycle.spawn("janitor", janitor.run(stop, move |wait| heart.rest(wait)));
     health.serving();
     Ok(opened)
+}
+
+/// Tells `/ready` whether the store answers, and passes on the rest.
+#[derive(Debug)]
+struct Readiness {
+    health: Arc<Health>,
+    next: Arc<dyn Witness>,
+}
+
+impl Witness for Readiness {
+    fn attempted(&self, lease: &Lease, channel: &dyn Channel, attempt: &Attempt, verdict: &Verdict) {
+        self.next.attempted(lease, channel, attempt, verdict);
+    }
+
+    fn store_answers(&self, answers: bool) {
+        self.health.store_answers(answers);
+    }
 }
 
 async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>) -> anyhow::Result<()> {

@@ -19,6 +19,8 @@ pub struct Received {
     pub first: HashMap<String, Instant>,
     pub repeats: usize,
     pub last: Option<Instant>,
+    /// Milliseconds from `detected_at` in the body to the acceptance.
+    pub waits: Vec<f64>,
 }
 
 /// A receiver on a free port of the loopback.
@@ -33,8 +35,7 @@ impl Receiver {
     /// Starts one. `by_id`: remember ids and times; else only count.
     pub async fn start(by_id: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let receiver =
-            Self { address: listener.local_addr().expect("bound"), received: Arc::default(), by_id };
+        let receiver = Self { address: listener.local_addr().expect("bound"), received: Arc::default(), by_id };
         let serving = receiver.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -75,7 +76,7 @@ impl Receiver {
                     Ok(_) => {}
                 }
             }
-            self.note(&buffer[..head]);
+            self.note(&buffer[..head], &buffer[head..head + length]);
             buffer.drain(..head + length);
             if stream.write_all(ANSWER).await.is_err() {
                 return;
@@ -83,8 +84,9 @@ impl Receiver {
         }
     }
 
-    fn note(&self, head: &[u8]) {
+    fn note(&self, head: &[u8], body: &[u8]) {
         let now = Instant::now();
+        let wait = self.by_id.then(|| wait(body)).flatten();
         let id = self.by_id.then(|| id(head)).flatten();
         self.with(|received| {
             received.count += 1;
@@ -94,6 +96,7 @@ impl Receiver {
                     received.repeats += 1;
                 } else {
                     received.first.insert(id, now);
+                    received.waits.extend(wait);
                 }
             }
         });
@@ -107,11 +110,21 @@ fn parse(buffer: &[u8]) -> Option<(usize, usize)> {
     Some((head, length))
 }
 
+/// How long ago the event was detected, by the machine's clock, which both programs share.
+fn wait(body: &[u8]) -> Option<f64> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let detected: jiff::Timestamp = body["data"]["detected_at"].as_str()?.parse().ok()?;
+    Some(jiff::Timestamp::now().duration_since(detected).as_secs_f64() * 1e3)
+}
+
 fn id(head: &[u8]) -> Option<String> {
     header(head, "webhook-id")
 }
 
 fn header(head: &[u8], name: &str) -> Option<String> {
     let text = std::str::from_utf8(head).ok()?;
-    text.split("\r\n").filter_map(|line| line.split_once(':')).find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim().to_owned())
+    text.split("\r\n")
+        .filter_map(|line| line.split_once(':'))
+        .find(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim().to_owned())
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, RwLock};
+use std::time::Instant;
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -14,21 +15,32 @@ use tokio::net::TcpListener;
 pub struct Upstream {
     pub address: SocketAddr,
     body: Arc<RwLock<bytes::Bytes>>,
+    asked: Arc<RwLock<Vec<Instant>>>,
 }
 
 impl Upstream {
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let body = Arc::new(RwLock::new(listing(0, "")));
-        let upstream = Self { address: listener.local_addr().expect("bound"), body: Arc::clone(&body) };
+        let asked = Arc::<RwLock<Vec<Instant>>>::default();
+        let upstream =
+            Self { address: listener.local_addr().expect("bound"), body: Arc::clone(&body), asked: Arc::clone(&asked) };
         let json = |text: &'static str| move || async move { ([(CONTENT_TYPE, "application/json")], text) };
-        let list = move || async move { ([(CONTENT_TYPE, "application/json")], body.read().expect("no panic").clone()).into_response() };
+        let list = move || async move {
+            asked.write().expect("no panic").push(Instant::now());
+            ([(CONTENT_TYPE, "application/json")], body.read().expect("no panic").clone()).into_response()
+        };
         let router = Router::new()
             .route("/v2/auth/token", post(json(r#"{"status":"ok","token":"t","expires_at":4102444800}"#)))
             .route("/v2/account/transactions_filters", get(json(r#"{"status":"ok","operations":[]}"#)))
             .route("/v2/account/transactions", get(list));
         tokio::spawn(async move { axum::serve(listener, router).await });
         upstream
+    }
+
+    /// When the listing was first asked for after `start`.
+    pub fn first_asked_after(&self, start: Instant) -> Option<Instant> {
+        self.asked.read().expect("no panic").iter().find(|at| **at >= start).copied()
     }
 
     /// From now on it lists `count` credits of `day`, each different.

@@ -1,6 +1,6 @@
 //! `pregonero check`: everything that is wrong with the configuration, at once.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-pub(super) async fn run(path: Option<PathBuf>, args: &Args) -> anyhow::Result<()> {
+pub(super) fn run(path: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let loaded = super::load(path)?;
     let config = &loaded.config;
     let channels = crate::app::channels(config)?;

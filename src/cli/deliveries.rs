@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use super::Usage;
 use super::output::{Out, counted};
+use crate::app::{DeliveryFilter, DeliveryView};
 use crate::config::{Config, Loaded};
 use crate::domain::day::rfc3339;
 use crate::domain::delivery::State;
 use crate::domain::event::EventId;
 use crate::domain::route::DestinationName;
-use crate::store::{DeliveryFilter, DeliveryView};
 
 /// The states of a delivery, as [`State::as_str`] names them.
 const STATES: [&str; 5] = ["pending", "held", "in_flight", "delivered", "dead"];

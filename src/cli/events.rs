@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use super::Usage;
 use super::output::Out;
+use crate::app::{EventFilter, RejectView};
 use crate::config::{Config, Loaded};
 use crate::domain::account::AccountName;
 use crate::domain::day::rfc3339;
 use crate::domain::event::{Body, Event, EventId};
 use crate::domain::route::Pattern;
-use crate::store::{EventFilter, RejectView};
 
 /// List what was announced.
 #[derive(Debug, Subcommand)]

@@ -14,7 +14,7 @@ mod sandbox;
 mod send_test;
 mod when;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -22,11 +22,11 @@ use clap::{Parser, Subcommand};
 use self::output::Out;
 use crate::config::{ConfigErrors, Loaded};
 
-/// Announces what came in: credits, paid links and refunds of TelePagos and Sipago, by webhook, e-mail and Telegram.
+/// Announces what came in: credits, paid links and refunds of `TelePagos` and `Sipago`, by webhook, e-mail and Telegram.
 #[derive(Debug, Parser)]
 #[command(name = "pregonero", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
-    /// Configuration file [default: $PREGONERO_CONFIG, ./config.toml, /etc/pregonero/config.toml]
+    /// Configuration file [default: `$PREGONERO_CONFIG`, ./config.toml, /etc/pregonero/config.toml]
     #[arg(long, short, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -84,7 +84,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    crate::http::install_crypto();
+    crate::app::install_crypto();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&anyhow::Error::new(error).context("the runtime could not start")),
@@ -102,21 +102,21 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = cli.config;
     let done = |result: anyhow::Result<()>| result.map(|()| ExitCode::SUCCESS);
     match cli.command {
-        Command::Run => run::run(load(config)?).await,
+        Command::Run => run::run(load(config.as_deref())?).await,
         Command::Demo(args) => done(demo::run(args).await),
-        Command::Check(args) => done(check::run(config, &args).await),
-        Command::Events(verb) => done(events::run(load(config)?, verb).await),
-        Command::Deliveries(verb) => done(deliveries::run(load(config)?, verb).await),
-        Command::Release(args) => done(release::run(load(config)?, args).await),
-        Command::SendTest(args) => send_test::run(load(config)?, args).await,
+        Command::Check(args) => done(check::run(config.as_deref(), &args)),
+        Command::Events(verb) => done(events::run(load(config.as_deref())?, verb).await),
+        Command::Deliveries(verb) => done(deliveries::run(load(config.as_deref())?, verb).await),
+        Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
+        Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),
     }
 }
 
 /// Its warnings are for `check` and for the daemon's log: said with every list, nobody would read them.
-fn load(path: Option<PathBuf>) -> anyhow::Result<Loaded> {
-    Ok(crate::config::load(path.as_deref())?)
+fn load(path: Option<&Path>) -> anyhow::Result<Loaded> {
+    Ok(crate::config::load(path)?)
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

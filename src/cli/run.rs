@@ -8,9 +8,8 @@ use tracing::warn;
 use super::Usage;
 use super::output::counted;
 use crate::app::Witnesses;
+use crate::app::{Lifecycle, Nobody};
 use crate::config::Loaded;
-use crate::lifecycle::{Ending, Lifecycle};
-use crate::pipeline::dispatcher::Nobody;
 
 pub(super) async fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let Loaded { config, warnings, file } = loaded;
@@ -22,7 +21,7 @@ pub(super) async fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
         ))
         .into());
     }
-    crate::telemetry::init(&config.log)?;
+    crate::app::log_to_stderr(&config.log)?;
     for warning in warnings {
         warn!("{warning}");
     }
@@ -41,8 +40,5 @@ pub(super) async fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
     lifecycle.systemd().ready(&format!("{accounts}, {destinations}"));
     let ending = lifecycle.run_until_stopped().await;
     drop(opened);
-    Ok(ExitCode::from(match ending {
-        Ending::Drained => 0,
-        _ => 1,
-    }))
+    Ok(ExitCode::from(ending))
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::output::{Out, say};
-use crate::clock::SystemClock;
+use crate::app::SystemClock;
 use crate::sandbox::{Ports, Sandbox, serve};
 
 /// Serve the pretend upstreams and catchers on 127.0.0.1. A port of 0 is any that is free.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::Usage;
 use super::output::Out;
-use crate::channels::Dispatch;
+use crate::app::Dispatch;
 use crate::config::Loaded;
 use crate::domain::day::rfc3339;
 use crate::domain::delivery::Outcome;
@@ -45,7 +45,7 @@ pub(super) async fn run(loaded: Loaded, args: Args) -> anyhow::Result<ExitCode> 
         body: Body::Notice(Notice { destination: Some(args.destination.clone()), ..Notice::default() }),
     });
     let id = event.id;
-    let watch = crate::clock::Stopwatch::start();
+    let watch = crate::app::Stopwatch::start();
     let report = channel.send(&Dispatch { event, attempt: 1 }).await;
     let took = watch.elapsed().as_millis();
     let accepted = report.outcome == Outcome::Accepted;

@@ -33,8 +33,8 @@ pub use self::problem::{ConfigErrors, Problem};
 pub use self::secret::Secret;
 pub use self::values::Rate;
 use crate::domain::account::AccountName;
-use crate::domain::day::Day;
 use crate::domain::money::Dialect;
+pub use crate::domain::policy::{Flood, Start};
 use crate::domain::retry::Schedule;
 use crate::domain::route::{DestinationName, Pattern, Route};
 use crate::domain::row::{OperationKind, StatusKind};
@@ -79,15 +79,6 @@ pub enum Language {
     Es,
     /// English.
     En,
-}
-
-/// A poll that would announce more than `limit` facts older than `older_than` holds them for `release`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flood {
-    /// 0 switches the guard off.
-    pub limit: usize,
-    /// How old a fact must be to count.
-    pub older_than: Duration,
 }
 
 /// The log.
@@ -197,17 +188,6 @@ pub struct Poll {
     pub cold: Duration,
     /// Young watched ids.
     pub watch: Duration,
-}
-
-/// What first contact announces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Nothing that is there already.
-    Now,
-    /// What bears today's date.
-    Today,
-    /// What bears this date or a later one.
-    Day(Day),
 }
 
 /// A TelePagos account.

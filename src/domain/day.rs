@@ -283,8 +283,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_panics(s in "\\PC{0,30}") {
-            let _ = read(&s);
+        fn what_is_read_has_a_normal_form_that_reads_the_same(s in "\\PC{0,30}") {
+            if let Some(moment) = read(&s) {
+                prop_assert_eq!(read(&moment.normal_form()).map(|again| again.day()), Some(moment.day()));
+            }
         }
     }
 }

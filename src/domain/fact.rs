@@ -196,6 +196,7 @@ pub enum View {
 
 impl View {
     /// The facts that follow from this view for a row of which `known` was announced.
+    #[expect(clippy::match_same_arms, reason = "each arm is a sentence of its own; merging them would hide which")]
     pub fn facts(self, known: FactSet) -> FactSet {
         use FactKind::{
             Credited, Debited, LinkExpired, LinkFailed, LinkPaid, Pending, QrPaid, Refunded, Rejected, Settled, Voided,

@@ -15,6 +15,7 @@ pub mod event;
 pub mod fact;
 pub mod ledger;
 pub mod money;
+pub mod policy;
 pub mod refund;
 pub mod retry;
 pub mod route;

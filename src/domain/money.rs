@@ -141,10 +141,9 @@ fn guess_mark(text: &str) -> Result<char, MoneyError> {
     let dots = text.matches('.').count();
     let commas = text.matches(',').count();
     match (dots, commas) {
-        (0, 0) => Ok('.'),
         (0, 1) => lone_mark(text, ','),
         (1, 0) => lone_mark(text, '.'),
-        // Several of one kind can only be groups.
+        // None at all, or several of one kind, which can only be groups.
         (0, _) => Ok('.'),
         (_, 0) => Ok(','),
         // Both: the last one is the decimal mark.
@@ -268,9 +267,10 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(s in "\\PC{0,24}") {
-            let _ = Money::from_text(&s, AUTO);
-            let _ = Money::from_json_number(&s, Unit::Pesos);
+        fn what_is_read_is_what_was_printed_and_nothing_panics(s in "\\PC{0,24}") {
+            for money in [Money::from_text(&s, AUTO), Money::from_json_number(&s, Unit::Pesos)].into_iter().flatten() {
+                prop_assert_eq!(Money::from_text(&money.to_string(), DOT), Ok(money));
+            }
         }
     }
 }

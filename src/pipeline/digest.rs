@@ -1,23 +1,23 @@
 //! A reading becomes a commit. Pure: the watcher loads what is asked for and writes what comes out.
 //!
 //! In three steps, because only the diff tells which books of refunds are needed: [`partitions`] says which ledgers to
-//! load, [`Draft::new`] compares, [`Draft::finish`] merges refunds and puts the commit together.
+//! load, [`Draft::new`] compares, [`Draft::finish`] merges refunds and makes the plan that the commits come from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::announce::Herald;
-use super::merge::{Claim, Merged, payment_among, sale_to_look_up, settle};
-use crate::config::{Flood, Start};
+use super::merge::{Claim, payment_among, sale_to_look_up, settle};
+use super::plan::{self, Inputs, Plan, Told};
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
-use crate::domain::event::{Event, EventType, Notice};
 use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
+use crate::domain::policy::{Flood, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
-use crate::store::{Announcement, Commit, LedgerWrite, VersionedState};
+use crate::store::VersionedState;
 
 /// How an account is read, as far as it decides what is announced.
 #[derive(Clone, Copy, Debug)]
@@ -105,14 +105,20 @@ impl<'a> Draft<'a> {
         let empty = Ledger::default();
         let parts = partitions(herald, task, snapshot)
             .into_iter()
-            .map(|(partition, indices)| {
+            .filter_map(|(partition, indices)| {
                 let ledger = ledgers.get(&partition).unwrap_or(&empty);
-                let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
-                let coverage =
-                    Coverage { complete: covers(task, &partition), paged: snapshot.paged, read_at: snapshot.read_at };
-                let diff = diff(&herald.account, ledger, &rows, coverage);
+                let complete = covers(task, &partition);
+                let watched = matches!(task, Task::Watched { .. });
                 let silent = ledger.is_unread() && is_baseline(herald, policy, before, &partition.scope, now);
-                Part { partition, expected: ledger.version(), silent, diff, rows: indices }
+                if silent && !complete && !watched {
+                    // A few rows of a day of history, which another zone put into this answer. Remembering them would
+                    // make the day look read, and its first whole reading look like news.
+                    return None;
+                }
+                let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
+                let coverage = Coverage { complete, paged: snapshot.paged, read_at: snapshot.read_at };
+                let diff = diff(&herald.account, ledger, &rows, coverage);
+                Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })
             .collect();
         Self { herald, policy, task, snapshot, before, now, parts }
@@ -120,8 +126,10 @@ impl<'a> Draft<'a> {
 
     /// Hashes of sales whose payment neither the reading nor `known` tells: to be looked up in older ledgers.
     pub fn sales_to_look_up(&self) -> Vec<u64> {
-        let shared_rows =
-            self.findings().filter(|(_, finding, _)| !shared(finding.facts).is_empty()).map(|(_, _, row)| row);
+        let shared_rows = self
+            .findings()
+            .filter(|(_, finding)| !shared(finding.facts).is_empty())
+            .filter_map(|(_, finding)| self.snapshot.rows.get(finding.row));
         let mut sales: Vec<u64> = shared_rows
             .filter_map(sale_to_look_up)
             .filter(|sale| payment_among(&self.snapshot.rows, *sale).is_none())
@@ -134,124 +142,80 @@ impl<'a> Draft<'a> {
     /// Claims to refunds that must be merged. `found` maps hashes of sales to hashes of payments.
     pub(super) fn claims(&self, found: &HashMap<u64, u64>) -> Vec<Claim> {
         self.findings()
-            .filter_map(|(_, finding, row)| {
+            .filter(|(_, finding)| !shared(finding.facts).is_empty())
+            .filter_map(|(_, finding)| {
+                let row = self.snapshot.rows.get(finding.row)?;
                 let among =
                     sale_to_look_up(row).and_then(|sale| Some((sale, payment_among(&self.snapshot.rows, sale)?)));
                 match among {
-                    Some((sale, payment)) => Claim::of(&finding, row, &HashMap::from([(sale, payment)])),
+                    Some(known) => Claim::of(&finding, row, &HashMap::from([known])),
                     None => Claim::of(&finding, row, found),
                 }
             })
             .collect()
     }
 
-    /// Puts the commit together. `books` holds the ledgers of the books of all claims.
-    pub(super) fn finish(self, claims: &[Claim], books: &HashMap<Partition, Ledger>) -> (Commit, Tally) {
+    /// Merges refunds and decides what is told. `books` holds the ledgers of the books of all claims.
+    pub(super) fn finish(self, claims: &[Claim], books: &HashMap<Partition, Ledger>) -> (Plan<'a>, Tally) {
         let (merged, book_writes) = settle(&self.herald.account, claims, books);
         let mut tally = Tally { rows: self.snapshot.rows.len(), ..Tally::default() };
-        let mut told: Vec<(usize, Event)> = Vec::new();
-        for (part, finding, row) in self.findings() {
-            let own = if claims.iter().any(|claim| claim.row == finding.row) {
-                finding.facts.minus(shared(finding.facts))
-            } else {
-                finding.facts
-            };
-            let of_payment = merged.iter().filter(|merged| merged.row == finding.row);
-            let events = own
-                .iter()
-                .map(|fact| self.herald.fact(row, &finding.slot, finding.ordinal, fact, None, self.now))
-                .chain(of_payment.map(|Merged { slot, ordinal, fact, payment, .. }| {
-                    self.herald.fact(row, slot, *ordinal, *fact, Some(*payment), self.now)
-                }));
+        let mut told: Vec<Told> = Vec::new();
+        let claimed: HashSet<usize> = claims.iter().map(|claim| claim.row).collect();
+        for (part, finding) in self.findings() {
+            let shares = claimed.contains(&finding.row);
+            let own = if shares { finding.facts.minus(shared(finding.facts)) } else { finding.facts };
+            let Finding { row, slot, ordinal, .. } = finding;
+            let mut facts: Vec<Told> =
+                own.iter().map(|fact| Told { row, slot, ordinal, fact, payment: None, from: slot, shares }).collect();
+            let of_payment = merged.iter().filter(|merged| shares && merged.row == row);
+            facts.extend(of_payment.map(|merged| Told {
+                row,
+                slot: merged.slot,
+                ordinal: merged.ordinal,
+                fact: merged.fact,
+                payment: Some(merged.payment),
+                from: slot,
+                shares,
+            }));
             if part.silent {
-                tally.baseline += events.count();
+                tally.baseline += facts.len();
             } else {
-                told.extend(events.map(|event| (finding.row, event)));
+                told.extend(facts);
             }
         }
-        // In the order in which it happened; what happened at once stays in the upstream's order.
-        told.sort_by_cached_key(|(row, _)| self.snapshot.rows.get(*row).map(|row| row.occurred.normal_form()));
-        let mut announcements = self.guard(told, &mut tally);
-        let mut ledgers: Vec<LedgerWrite> = Vec::new();
-        for part in self.parts {
+        for part in &self.parts {
             tally.amended += part.diff.amended;
             tally.vanished += part.diff.vanished;
             tally.returned += part.diff.returned;
             tally.unconfirmed += part.diff.unconfirmed;
-            // An unread partition is written even if it is empty: from then on it is no baseline.
-            if part.expected == 0 || !part.diff.changes.is_empty() {
-                ledgers.push(LedgerWrite {
-                    partition: part.partition,
-                    expected: part.expected,
-                    changes: part.diff.changes,
-                });
-            }
         }
-        ledgers.extend(book_writes);
         let state = next_state(self.herald, self.policy, self.task, self.before, self.now);
-        announcements.shrink_to_fit();
-        let commit = Commit {
-            account: self.herald.account.clone(),
-            ledgers,
+        let plan = Plan::new(Inputs {
+            herald: self.herald,
+            policy: self.policy,
+            snapshot: self.snapshot,
+            now: self.now,
             state: (state != self.before.state).then_some((self.before.version, state)),
-            announcements,
-            rejects: self.snapshot.rejects.clone(),
-            remember: self.policy.remember,
-        };
-        (commit, tally)
+            parts: self
+                .parts
+                .into_iter()
+                .map(|part| plan::Part::new(part.partition, part.expected, part.diff.changes))
+                .collect(),
+            book_writes,
+            told,
+        });
+        tally.held = plan.held();
+        (plan, tally)
     }
 
-    fn findings(&self) -> impl Iterator<Item = (&Part, Finding, &Row)> {
-        self.parts.iter().flat_map(move |part| {
+    fn findings(&self) -> impl Iterator<Item = (&Part, Finding)> {
+        self.parts.iter().flat_map(|part| {
             part.diff.findings.iter().filter_map(move |finding| {
-                let index = *part.rows.get(finding.row)?;
-                Some((part, Finding { row: index, ..*finding }, self.snapshot.rows.get(index)?))
+                let row = *part.rows.get(finding.row)?;
+                Some((part, Finding { row, ..*finding }))
             })
         })
     }
-
-    /// Holds a flood of old facts. Recent ones pass: the guard is against a history that looks new, not against a good day.
-    fn guard(&self, told: Vec<(usize, Event)>, tally: &mut Tally) -> Vec<Announcement> {
-        let Flood { limit, older_than } = self.policy.flood;
-        let is_old = |row: &usize| {
-            self.snapshot.rows.get(*row).is_some_and(|row| is_older(self.herald, row, older_than, self.now))
-        };
-        let old = told.iter().filter(|(row, _)| is_old(row)).count();
-        let flood = limit > 0 && old > limit;
-        let first_held = told.iter().find(|(row, _)| flood && is_old(row)).map(|(_, event)| event.id);
-        let mut announcements: Vec<Announcement> = told
-            .into_iter()
-            .map(|(row, event)| {
-                let held = flood && is_old(&row);
-                self.herald.route(event, held)
-            })
-            .collect();
-        if let Some(first) = first_held {
-            tally.held = old;
-            let notice = Notice {
-                reason: format!(
-                    "{old} facts older than {} min would be announced at once; run `pregonero release`",
-                    older_than.as_secs() / 60
-                ),
-                since: Some(self.now),
-                count: u64::try_from(old).ok(),
-                destination: None,
-            };
-            let event = self.herald.notice(
-                EventType::FloodHeld,
-                Some(self.snapshot.source),
-                &[&first.to_string()],
-                notice,
-                self.now,
-            );
-            announcements.push(self.herald.route(event, false));
-        }
-        announcements
-    }
-}
-
-fn is_older(herald: &Herald, row: &Row, than: Duration, now: Timestamp) -> bool {
-    crate::domain::event::is_late(&row.occurred, now, herald.today(now), than)
 }
 
 /// Whether a reading covers a partition wholly. Rows of days beyond the task are news, but their absence is none.

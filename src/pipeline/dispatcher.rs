@@ -36,6 +36,9 @@ const BATCH: usize = 512;
 pub trait Witness: Send + Sync + std::fmt::Debug {
     /// One attempt of a delivery.
     fn attempted(&self, lease: &Lease, channel: &dyn Channel, attempt: &Attempt, verdict: &Verdict);
+
+    /// The store stopped answering, or answers again.
+    fn store_answers(&self, _answers: bool) {}
 }
 
 /// A witness who says nothing.
@@ -142,6 +145,7 @@ impl Dispatcher {
             Ok(exchanged) => {
                 self.recovered();
                 note_lost(&batch, &exchanged.settled);
+                self.settled(&batch);
                 let leased = exchanged.leases.len();
                 self.outbox.queue(exchanged.leases, Instant::now());
                 self.begin();
@@ -181,7 +185,6 @@ impl Dispatcher {
 
     fn judge(&mut self, ended: Ended) {
         let Ended { lease, channel, report, attempt } = ended;
-        self.outbox.ended(&lease.id.destination);
         let made = lease.attempts.saturating_add(1);
         let Some(desk) = self.outbox.desk(&lease.id.destination) else { return };
         let verdict = judge(&report.outcome, made, &desk.schedule, self.clock.chance());
@@ -210,6 +213,14 @@ impl Dispatcher {
         self.settlements.push(Settlement { id, fence, verdict, attempt: Some(attempt) });
     }
 
+    /// Only what is written frees a hand: a crash can repeat no more than the cap, because nothing else was sent and is
+    /// not yet remembered as sent.
+    fn settled(&mut self, batch: &[Settlement]) {
+        for settlement in batch.iter().filter(|settlement| settlement.attempt.is_some()) {
+            self.outbox.ended(&settlement.id.destination);
+        }
+    }
+
     fn give_back(&mut self, lease: Lease) {
         let Lease { id, fence, .. } = lease;
         let verdict = Verdict::Retry { after: Duration::ZERO, spent: false };
@@ -218,6 +229,7 @@ impl Dispatcher {
 
     fn recovered(&mut self) {
         if std::mem::take(&mut self.store_failures) > 0 {
+            self.witness.store_answers(true);
             info!("the store answers again; deliveries go on");
         }
     }
@@ -225,6 +237,7 @@ impl Dispatcher {
     fn store_failed(&mut self, error: &StoreError) -> Duration {
         self.store_failures = self.store_failures.saturating_add(1);
         if self.store_failures == 1 {
+            self.witness.store_answers(false);
             let error: &(dyn std::error::Error + 'static) = error;
             warn!(error, "the store does not answer; deliveries pause, nothing is lost");
         }
@@ -244,10 +257,13 @@ impl Dispatcher {
             if !self.settlements.is_empty() {
                 let batch = std::mem::take(&mut self.settlements);
                 let result = self.store.exchange(&batch, &[]).await;
-                if let Err(error) = result {
-                    self.settlements.splice(0..0, batch);
-                    let wait = self.store_failed(&error);
-                    tokio::time::sleep(wait).await;
+                match result {
+                    Ok(_) => self.settled(&batch),
+                    Err(error) => {
+                        self.settlements.splice(0..0, batch);
+                        let wait = self.store_failed(&error);
+                        tokio::time::sleep(wait).await;
+                    }
                 }
                 continue;
             }

@@ -65,7 +65,19 @@ impl Claim {
                 let of_sale = sale.and_then(|sale| payments.get(&sale).copied());
                 (of_sale.or(sale).or(own).unwrap_or(itself), None, Some(itself))
             }
-            _ => {
+            View::Credit(_)
+            | View::Debit(_)
+            | View::RefundRow(_)
+            | View::Sale { .. }
+            | View::OrderOpen
+            | View::OrderDone
+            | View::OrderExpired
+            | View::OrderFailed
+            | View::OrderPayment { .. }
+            | View::LinkCashin
+            | View::QrCashin
+            | View::PlainCashin
+            | View::Settlement => {
                 let payment = own.or(sale).unwrap_or(itself);
                 (payment, sale.filter(|sale| *sale != payment), None)
             }

@@ -126,7 +126,7 @@ impl Outbox {
         self.desks.values_mut().flat_map(|desk| desk.waiting.drain(..).map(|(lease, _)| lease)).collect()
     }
 
-    /// An attempt ended.
+    /// An attempt ended and its settlement is written.
     pub(super) fn ended(&mut self, destination: &DestinationName) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(desk) = self.desks.get_mut(destination) {
@@ -134,7 +134,7 @@ impl Outbox {
         }
     }
 
-    /// Attempts under way.
+    /// Attempts under way, or ended and not yet settled.
     pub(super) const fn in_flight(&self) -> usize {
         self.in_flight
     }

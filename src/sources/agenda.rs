@@ -36,6 +36,9 @@ const UNAUTHORIZED: (Duration, Duration) = (Duration::from_secs(300), Duration::
 /// No cadence counts as longer than this when urgencies are compared, so that a nightly sweep does not wait for days.
 const PATIENCE: Duration = Duration::from_secs(900);
 
+/// So many watched ids are asked before the first listing; more would keep the account waiting for its first contact.
+const WATCHES_FIRST: usize = 20;
+
 /// One hot reading brings the news of the whole account; many young watches must not crowd it out.
 const HOT_WEIGHT: f64 = 4.0;
 
@@ -95,7 +98,14 @@ struct Entry {
     /// The cadence that urgency is measured in.
     every: Duration,
     due: Duration,
+    tried: bool,
     failures: u32,
+}
+
+impl Entry {
+    const fn is_untried_watch(&self) -> bool {
+        !self.tried && matches!(self.item, Item::Watch(_))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -130,10 +140,9 @@ pub struct Agenda {
 }
 
 impl Agenda {
-    /// The work of an account: its listing in three cadences, and watched ids. Everything is due at once; watched ids
-    /// go first, so that at first contact what is paid already is seen before the account counts as contacted.
+    /// The work of an account: its listing in three cadences, and watched ids. Everything is due at once.
     pub fn new(poll: Poll, lookback_days: u32, watches: Vec<(SourceKind, String)>) -> Self {
-        let entry = |item, every| Entry { item, every, due: Duration::ZERO, failures: 0 };
+        let entry = |item, every| Entry { item, every, due: Duration::ZERO, tried: false, failures: 0 };
         let mut entries: Vec<Entry> = (0..watches.len()).map(|index| entry(Item::Watch(index), poll.watch)).collect();
         entries.extend([entry(Item::Hot, poll.hot), entry(Item::Warm, poll.warm), entry(Item::Cold, poll.cold)]);
         let watch = |(source, id)| Watch { source, id, since: Duration::ZERO, ended: false };
@@ -147,7 +156,11 @@ impl Agenda {
         if now < self.paused_until {
             return Next { work: None, wait: self.paused_until.saturating_sub(now) };
         }
-        let urgent = self.entries.iter().filter(|entry| entry.due <= now).min_by(|a, b| compare(a, b, now));
+        // At first contact what is paid already is seen before the account counts as contacted.
+        let first_contact = read_through.is_none();
+        let untried = self.entries.iter().take(WATCHES_FIRST).find(|entry| first_contact && entry.is_untried_watch());
+        let due = self.entries.iter().filter(|entry| entry.due <= now);
+        let urgent = untried.or_else(|| due.min_by(|a, b| compare(a, b, now)));
         let Some(entry) = urgent else {
             let due = self.entries.iter().map(|entry| entry.due).min().unwrap_or(Duration::MAX);
             return Next { work: None, wait: due.saturating_sub(now) };
@@ -170,10 +183,11 @@ impl Agenda {
     }
 
     /// Takes in how a piece of work went; `chance` is uniform in [0, 1).
-    pub fn feed(&mut self, work: &Work, now: Duration, feedback: Feedback<'_>, chance: f64) {
+    pub fn feed(&mut self, work: &Work, now: Duration, feedback: &Feedback<'_>, chance: f64) {
         let every = self.cadence(&work.item, now, matches!(feedback, Feedback::Ended));
-        let more = self.advance(work, &feedback);
+        let more = self.advance(work, feedback);
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.item == work.item) else { return };
+        entry.tried = true;
         match feedback {
             Feedback::Failed(SourceError::NotFound) | Feedback::Done | Feedback::Ended => {
                 entry.failures = 0;
@@ -276,8 +290,11 @@ mod tests {
     /// Does what is due until nothing is, and returns the tasks in order.
     fn work_off(agenda: &mut Agenda, now: Duration) -> Vec<Task> {
         let mut done = Vec::new();
-        while let Some(work) = agenda.next(now, today(), None).work {
-            agenda.feed(&work, now, Feedback::Done, 0.5);
+        // As the watcher does: the first hot reading contacts the account.
+        let mut contacted = None;
+        while let Some(work) = agenda.next(now, today(), contacted).work {
+            agenda.feed(&work, now, &Feedback::Done, 0.5);
+            contacted = contacted.or(work.is_listing().then(|| today()));
             done.push(work.task());
             assert!(done.len() < 100, "it never ends");
         }
@@ -294,8 +311,9 @@ mod tests {
             days("2026-11-07", "2026-11-13"),
             days("2026-10-31", "2026-11-06"),
         ];
-        assert_eq!(work_off(&mut agenda, Duration::ZERO), expected);
-        let next = agenda.next(Duration::ZERO, today(), None);
+        let moment = Duration::from_millis(3);
+        assert_eq!(work_off(&mut agenda, moment), expected);
+        let next = agenda.next(moment, today(), None);
         assert_eq!((next.work, next.wait), (None, POLL.watch));
     }
 
@@ -329,16 +347,16 @@ mod tests {
         let mut agenda = Agenda::new(POLL, 7, Vec::new());
         let now = Duration::from_secs(100);
         let work = agenda.next(now, today(), None).work.unwrap();
-        agenda.feed(&work, now, Feedback::Failed(&SourceError::Contract("x".into())), 1.0);
+        agenda.feed(&work, now, &Feedback::Failed(&SourceError::Contract("x".into())), 1.0);
         assert_eq!(agenda.next(now, today(), None).work.unwrap().item, Item::Warm, "other work goes on");
-        agenda.feed(&work, now, Feedback::Failed(&SourceError::Unauthorized { message: String::new() }), 1.0);
+        agenda.feed(&work, now, &Feedback::Failed(&SourceError::Unauthorized { message: String::new() }), 1.0);
         assert_eq!(agenda.next(now, today(), None), Next { work: None, wait: UNAUTHORIZED.0 });
         let later = now + UNAUTHORIZED.0;
         let slow = SourceError::SlowDown { status: 429, retry_after: Some(Duration::from_secs(9)) };
-        agenda.feed(&work, later, Feedback::Failed(&slow), 1.0);
+        agenda.feed(&work, later, &Feedback::Failed(&slow), 1.0);
         assert_eq!(agenda.next(later, today(), None).wait, Duration::from_secs(9), "it obeys the upstream");
         let absurd = SourceError::SlowDown { status: 429, retry_after: Some(Duration::MAX) };
-        agenda.feed(&work, later, Feedback::Failed(&absurd), 1.0);
+        agenda.feed(&work, later, &Feedback::Failed(&absurd), 1.0);
         assert_eq!(agenda.next(later, today(), None).wait, UNAUTHORIZED.1, "within reason");
     }
 
@@ -348,8 +366,8 @@ mod tests {
         let work = agenda.next(Duration::ZERO, today(), None).work.unwrap();
         let mut wait_after = |secs: u64, feedback| {
             let now = Duration::from_secs(secs);
-            agenda.feed(&work, now, feedback, 0.5);
-            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due - now
+            agenda.feed(&work, now, &feedback, 0.5);
+            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due.saturating_sub(now)
         };
         assert_eq!(wait_after(10, Feedback::Failed(&SourceError::NotFound)), POLL.watch, "not found is not yet");
         assert_eq!(wait_after(4_000, Feedback::Done), Duration::from_secs(60));
@@ -368,7 +386,7 @@ mod tests {
             // A request every `pace` seconds, for two hours.
             while now < Duration::from_secs(7_200) {
                 if let Some(work) = agenda.next(now, today(), None).work {
-                    agenda.feed(&work, now, Feedback::Done, 0.5);
+                    agenda.feed(&work, now, &Feedback::Done, 0.5);
                     *done.entry(format!("{:?}", work.item)).or_default() += 1;
                 }
                 now += Duration::from_secs(pace);

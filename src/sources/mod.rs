@@ -13,6 +13,7 @@ mod words;
 
 use std::time::Duration;
 
+pub use self::agenda::{Agenda, Feedback, Work};
 use async_trait::async_trait;
 use jiff::Timestamp;
 

@@ -10,9 +10,9 @@ use anyhow::Context as _;
 
 use self::show::Show;
 use super::output::Out;
+use crate::app::Lifecycle;
+use crate::app::SystemClock;
 use crate::app::Witnesses;
-use crate::clock::SystemClock;
-use crate::lifecycle::Lifecycle;
 use crate::sandbox::{Ports, Sandbox, serve};
 
 /// Show the whole thing at work on this machine.
@@ -36,13 +36,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
         Sandbox::start(Ports::default(), Arc::new(SystemClock), args.seed).await.context("the sandbox cannot start")?;
     let text = configuration(&sandbox.banner(), &folder.0);
     let config = crate::config::from_toml(&text)?;
-    crate::telemetry::init(&config.log)?;
+    crate::app::log_to_stderr(&config.log)?;
     let show = Arc::new(Show::new(args.json, config.timezone.clone()));
     if !args.json {
         introduce(&sandbox, &config)?;
     }
     let lifecycle = Lifecycle::new()?;
-    let witnesses = Witnesses { listener: Arc::clone(&show) as _, witness: Arc::clone(&show) as _ };
+    let witnesses = Witnesses { listener: Arc::<Show>::clone(&show), witness: Arc::<Show>::clone(&show) };
     let opened = crate::app::start(&config, &lifecycle, witnesses).await?;
     let stop = lifecycle.stop_token();
     let living = tokio::spawn(serve(sandbox, lifecycle.kill_token().cancelled_owned()));

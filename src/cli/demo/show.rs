@@ -6,14 +6,14 @@ use std::sync::Mutex;
 use jiff::tz::TimeZone;
 use serde_json::json;
 
-use crate::channels::Channel;
+use crate::app::Channel;
+use crate::app::Listener;
+use crate::app::Witness;
+use crate::app::{Announcement, Counts, Lease};
 use crate::cli::output::Out;
 use crate::domain::argentina::mask_name;
 use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Body;
-use crate::pipeline::dispatcher::Witness;
-use crate::pipeline::watcher::Listener;
-use crate::store::{Announcement, Counts, Lease};
 
 /// Prints what it is told of.
 #[derive(Debug)]

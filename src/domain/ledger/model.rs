@@ -47,32 +47,7 @@ impl Model {
         let mut free_rows: Vec<usize> = (0..rows.len()).collect();
         let mut free: Vec<usize> =
             (0..self.occurrences.len()).filter(|i| self.occurrences[*i].bucket == name).collect();
-        let mut pairs = Vec::new();
-        // The furthest along meets the furthest along.
-        free_rows.sort_by_key(|row| (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details));
-        for exact in [true, false] {
-            if exact {
-                // Of equals the youngest confirmed one stays as it is, so that it is the eldest that moves on.
-                free.sort_by_key(|i| {
-                    (self.occurrences[*i].ordinal == 0, std::cmp::Reverse(self.occurrences[*i].ordinal))
-                });
-            } else {
-                free.sort_by_key(|i| {
-                    (std::cmp::Reverse(self.occurrences[*i].rank), self.occurrences[*i].ordinal.wrapping_sub(1))
-                });
-            }
-            for row in free_rows.clone() {
-                let wanted = traits[row];
-                let fits = |i: &usize| {
-                    let occurrence = &self.occurrences[*i];
-                    occurrence.party == wanted.party && (!exact || occurrence.details == wanted.details)
-                };
-                if let Some(place) = free.iter().position(fits) {
-                    pairs.push((row, free.remove(place)));
-                    free_rows.retain(|other| *other != row);
-                }
-            }
-        }
+        let mut pairs = self.alike(&traits, &mut free_rows, &mut free);
         let best = largest(&free_rows, &free, &|row, i| self.occurrences[i].party.is_compatible(traits[row].party));
         for (row, i) in &best {
             free_rows.retain(|other| other != row);
@@ -115,6 +90,37 @@ impl Model {
             }
             self.occurrences.push(occurrence);
         }
+    }
+
+    /// Pairs what is exactly alike, then what has the same payer.
+    fn alike(&self, traits: &[Traits], free_rows: &mut Vec<usize>, free: &mut Vec<usize>) -> Vec<(usize, usize)> {
+        let mut pairs = Vec::new();
+        // The furthest along meets the furthest along.
+        free_rows.sort_by_key(|row| (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details));
+        for exact in [true, false] {
+            if exact {
+                // Of equals the youngest confirmed one stays as it is, so that it is the eldest that moves on.
+                free.sort_by_key(|i| {
+                    (self.occurrences[*i].ordinal == 0, std::cmp::Reverse(self.occurrences[*i].ordinal))
+                });
+            } else {
+                free.sort_by_key(|i| {
+                    (std::cmp::Reverse(self.occurrences[*i].rank), self.occurrences[*i].ordinal.wrapping_sub(1))
+                });
+            }
+            for row in free_rows.clone() {
+                let wanted = traits[row];
+                let fits = |i: &usize| {
+                    let occurrence = &self.occurrences[*i];
+                    occurrence.party == wanted.party && (!exact || occurrence.details == wanted.details)
+                };
+                if let Some(place) = free.iter().position(fits) {
+                    pairs.push((row, free.remove(place)));
+                    free_rows.retain(|other| *other != row);
+                }
+            }
+        }
+        pairs
     }
 }
 

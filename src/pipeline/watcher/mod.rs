@@ -15,15 +15,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use self::memory::Memory;
-use self::reading::PollError;
+use self::reading::WatchError;
 use self::trouble::Failures;
 use super::Nudge;
 use super::announce::Herald;
 use super::digest::Policy;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::retry::backoff;
-use crate::sources::agenda::{Agenda, Feedback, Work};
-use crate::sources::{Source, SourceError, Task};
+use crate::sources::{Agenda, Feedback, Source, SourceError, Task, Work};
 use crate::store::{Announcement, Store};
 
 /// For how long the right to poll is taken. Another replica takes over within that time after a crash.
@@ -152,7 +151,7 @@ impl Watcher {
         let (now, chance) = (self.started.elapsed(), self.clock.chance());
         match result {
             Ok(ended) => {
-                self.agenda.feed(work, now, if ended { Feedback::Ended } else { Feedback::Done }, chance);
+                self.agenda.feed(work, now, if ended { &Feedback::Ended } else { &Feedback::Done }, chance);
                 if work.is_listing()
                     && let Err(error) = self.recovered().await
                 {
@@ -161,13 +160,13 @@ impl Watcher {
                 self.store_answers();
                 Duration::ZERO
             }
-            Err(PollError::Source(error)) => {
-                self.agenda.feed(work, now, Feedback::Failed(&error), chance);
+            Err(WatchError::Source(error)) => {
+                self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
                 self.source_failed(work, &error).await;
                 Duration::ZERO
             }
             // The work stays due; what was read is read again when the store answers.
-            Err(PollError::Store(error)) => self.store_backoff(&error),
+            Err(WatchError::Store(error)) => self.store_backoff(&error),
         }
     }
 
@@ -177,7 +176,7 @@ impl Watcher {
             Ok(()) => self.prepared = true,
             Err(error @ SourceError::Unauthorized { .. }) => {
                 let (now, chance) = (self.started.elapsed(), self.clock.chance());
-                self.agenda.feed(work, now, Feedback::Failed(&error), chance);
+                self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
                 self.source_failed(work, &error).await;
                 return false;
             }

@@ -16,7 +16,7 @@ const CONFLICTS: u32 = 8;
 
 /// Why a task was not done.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PollError {
+pub(super) enum WatchError {
     /// Nothing was read.
     #[error(transparent)]
     Source(SourceError),
@@ -27,8 +27,8 @@ pub(super) enum PollError {
 
 impl Watcher {
     /// Reads a task and commits its news. Returns whether the watched thing is at its end.
-    pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, PollError> {
-        match self.source.read(task, self.memory.known(task)).await.map_err(PollError::Source)? {
+    pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, WatchError> {
+        match self.source.read(task, self.memory.known(task)).await.map_err(WatchError::Source)? {
             Reading::Unchanged => Ok(self.ended.contains(task)),
             Reading::Snapshot(snapshot) => {
                 self.digest(task, &snapshot).await?;
@@ -43,52 +43,65 @@ impl Watcher {
 
     async fn digest(&mut self, task: &Task, snapshot: &Snapshot) -> Result<(), StoreError> {
         for _ in 0..CONFLICTS {
-            let (mut commit, tally) = self.draft(task, snapshot).await?;
-            commit.rejects.retain(|reject| !self.memory.has_reject(reject.fingerprint));
-            if is_empty(&commit) {
-                self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
+            if self.compare_and_commit(task, snapshot).await? {
                 return Ok(());
             }
-            match self.store.commit(&commit).await {
-                Ok(Committed::Done { created, rejected }) => {
-                    self.memory.committed(&commit);
-                    self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
-                    self.memory.trim(self.herald.today(self.clock.now()).plus(-1));
-                    if !created.is_empty() {
-                        self.nudge.give();
-                    }
-                    self.report(task, &commit, tally, created.len(), rejected.len());
-                    return Ok(());
-                }
-                Ok(Committed::Conflict) => {
-                    debug!(account.name = %self.herald.account, "another replica was faster; comparing again");
-                    self.memory.doubt();
-                }
-                Err(error) => {
-                    // Whether it was written is unknown; the next reading starts from what the store says.
-                    self.memory.doubt();
-                    return Err(error);
-                }
-            }
+            debug!(account.name = %self.herald.account, "another replica was faster; comparing again");
+            self.memory.doubt();
         }
         Err(StoreError::Unavailable("every commit met a conflict".to_owned(), None))
     }
 
-    async fn draft(&mut self, task: &Task, snapshot: &Snapshot) -> Result<(Commit, Tally), StoreError> {
+    /// False when a commit met a conflict: what was written before it stays, and comparing again finds the rest.
+    async fn compare_and_commit(&mut self, task: &Task, snapshot: &Snapshot) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let before = self.state().await?;
         let wanted: Vec<Partition> = partitions(&self.herald, task, snapshot).into_keys().collect();
         self.load(&wanted).await?;
-        let draft = Draft::new(&self.herald, &self.policy, task, snapshot, &before, &self.memory.ledgers, now);
+        // The plan borrows from what does not change while it is carried out.
+        let (herald, policy) = (self.herald.clone(), self.policy);
+        let draft = Draft::new(&herald, &policy, task, snapshot, &before, &self.memory.ledgers, now);
         let sales = draft.sales_to_look_up();
         let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales).await? };
         let claims = draft.claims(&found);
-        let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&self.herald.account)).collect();
+        let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();
         books.dedup();
-        let ledgers =
-            if books.is_empty() { Vec::new() } else { self.store.ledgers(&self.herald.account, &books).await? };
-        Ok(draft.finish(&claims, &books.into_iter().zip(ledgers).collect()))
+        let ledgers = if books.is_empty() { Vec::new() } else { self.store.ledgers(&herald.account, &books).await? };
+        let (mut plan, tally) = draft.finish(&claims, &books.into_iter().zip(ledgers).collect());
+        while let Some(mut commit) = plan.next() {
+            commit.rejects.retain(|reject| !self.memory.has_reject(reject.fingerprint));
+            if !is_empty(&commit) && !self.write(&commit).await? {
+                return Ok(false);
+            }
+        }
+        self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
+        self.memory.trim(herald.today(self.clock.now()).plus(-1));
+        self.report(task, tally);
+        Ok(true)
+    }
+
+    async fn write(&mut self, commit: &Commit) -> Result<bool, StoreError> {
+        match self.store.commit(commit).await {
+            Ok(Committed::Done { created, rejected }) => {
+                self.memory.committed(commit);
+                if !created.is_empty() {
+                    self.nudge.give();
+                }
+                commit.announcements.iter().for_each(|announcement| self.witness.announced(announcement));
+                if !rejected.is_empty() {
+                    let reason = commit.rejects.first().map(|reject| reject.reason.as_str());
+                    warn!(account.name = %self.herald.account, rows = rejected.len(), reason, "rows could not be read; see `pregonero events list --rejects`");
+                }
+                Ok(true)
+            }
+            Ok(Committed::Conflict) => Ok(false),
+            Err(error) => {
+                // Whether it was written is unknown; the next reading starts from what the store says.
+                self.memory.doubt();
+                Err(error)
+            }
+        }
     }
 
     /// The account's state, from the copy or from the store.
@@ -119,25 +132,18 @@ impl Watcher {
         Ok(sales.iter().filter_map(|sale| Some((*sale, payment(*sale)?))).collect())
     }
 
-    fn report(&self, task: &Task, commit: &Commit, tally: Tally, created: usize, rejected: usize) {
+    fn report(&self, task: &Task, tally: Tally) {
         let account = &self.herald.account;
-        for announcement in &commit.announcements {
-            self.witness.announced(announcement);
-        }
         if tally.baseline > 0 {
             info!(account.name = %account, facts = tally.baseline, "first contact: what was there before is remembered and not announced");
         }
         if tally.held > 0 {
             warn!(account.name = %account, facts = tally.held, "held by the flood guard; run `pregonero release`");
         }
-        if rejected > 0 {
-            let reason = commit.rejects.first().map(|reject| reject.reason.as_str());
-            warn!(account.name = %account, rows = rejected, reason, "rows could not be read; see `pregonero events list --rejects`");
-        }
         if tally.vanished > 0 {
             warn!(account.name = %account, rows = tally.vanished, "rows that were there before are missing upstream; they are remembered");
         }
-        debug!(account.name = %account, ?task, rows = tally.rows, events = created, amended = tally.amended, returned = tally.returned, unconfirmed = tally.unconfirmed, "committed");
+        debug!(account.name = %account, ?task, rows = tally.rows, amended = tally.amended, returned = tally.returned, unconfirmed = tally.unconfirmed, "committed");
     }
 }
 

@@ -73,7 +73,8 @@ fn announced(event: Event, to: &[&str], held: bool) -> Announcement {
 /// 1 delivered, 2 refused, 3 waiting for its second attempt, 4 held, 5 without a destination, and a reject.
 pub(super) async fn filled() -> Place {
     let place = Place::with(QUIET);
-    let store = EmbeddedStore::open_with(&place.path("pregonero.db"), "a-test", Arc::new(Stopped)).expect("a new store");
+    let store =
+        EmbeddedStore::open_with(&place.path("pregonero.db"), "a-test", Arc::new(Stopped)).expect("a new store");
     let reject = Reject {
         fingerprint: 7,
         source: SourceKind::Transactions,

@@ -35,7 +35,8 @@ async fn a_429_is_obeyed_and_costs_no_message_and_no_other_chat() {
     for (cents, holder) in [(100_000, "Peña <b>& Hijos</b>"), (200_000, "José Núñez"), (300_000, "Ñ")] {
         world.telepagos_credit_with(Money::from_cents(cents), |row| holder.clone_into(&mut row.holder));
     }
-    until("every chat has all three", SOON, || [CAJA, DUENA].iter().all(|chat| calls(&bot, *chat, 200).len() == 3)).await;
+    until("every chat has all three", SOON, || [CAJA, DUENA].iter().all(|chat| calls(&bot, *chat, 200).len() == 3))
+        .await;
     daemon.stop().await;
 
     let heard = bot.heard();
@@ -49,7 +50,12 @@ async fn a_429_is_obeyed_and_costs_no_message_and_no_other_chat() {
     let amounts = ["1.000,00", "2.000,00", "3.000,00"];
     for chat in [CAJA, DUENA] {
         for amount in amounts {
-            assert_eq!(texts(chat).iter().filter(|text| text.contains(amount)).count(), 1, "{amount} once: {:?}", texts(chat));
+            assert_eq!(
+                texts(chat).iter().filter(|text| text.contains(amount)).count(),
+                1,
+                "{amount} once: {:?}",
+                texts(chat)
+            );
         }
     }
     assert!(texts(CAJA).iter().all(|text| text.contains("Cobro recibido")), "{:?}", texts(CAJA));

@@ -73,7 +73,8 @@ fn assert_well_formed(mail: &Value) {
     assert_eq!((&mail["seven_bit"], &mail["bare_newlines"]), (&true.into(), &0.into()), "{mail}");
     assert!(mail["longest_line"].as_u64().unwrap() <= 998, "RFC 5322, 2.1.1: {mail}");
     assert_eq!(mail["type"], "multipart/alternative");
-    let types: Vec<&str> = mail["parts"].as_array().unwrap().iter().map(|part| part["type"].as_str().unwrap()).collect();
+    let types: Vec<&str> =
+        mail["parts"].as_array().unwrap().iter().map(|part| part["type"].as_str().unwrap()).collect();
     assert_eq!(types, ["text/plain", "text/html"], "the best form comes last");
     assert!(mail["parts"].as_array().unwrap().iter().all(|part| part["charset"] == "utf-8"), "{mail}");
     assert_eq!(mail["rcpt_to"].as_array().unwrap().len(), 1, "one envelope a recipient: {mail}");

@@ -54,7 +54,8 @@ pub(crate) async fn python_with(module: &str) -> String {
     let named = std::env::var("TEST_PYTHON").ok().filter(|name| !name.is_empty());
     let candidates = named.into_iter().chain(["python3", "/usr/bin/python3"].map(str::to_owned));
     for python in candidates {
-        let asked = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status().await;
+        let asked =
+            Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status().await;
         if asked.is_ok_and(|status| status.success()) {
             return python;
         }

@@ -61,7 +61,8 @@ async fn every_attempt_bears_a_signature_that_receivers_accept() {
     assert_eq!(refused.len(), 2);
     for first in refused {
         let id = first.header("webhook-id");
-        let again = hooks.iter().find(|hook| hook.name == first.name && hook.accepted() && hook.header("webhook-id") == id);
+        let again =
+            hooks.iter().find(|hook| hook.name == first.name && hook.accepted() && hook.header("webhook-id") == id);
         let again = again.expect("what was refused came again");
         assert_eq!(first.body, again.body, "the body is the same on every try");
         assert_ne!(first.header("webhook-timestamp"), again.header("webhook-timestamp"), "the timestamp is fresh");

@@ -4,9 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pregonero::clock::SystemClock;
+use pregonero::clock::{Stopwatch, SystemClock};
+use pregonero::config::{Backend, RedisUrl, StoreConfig};
 use pregonero::sandbox::{API_KEY, BOT_TOKEN, Face, PASSWORD, Ports, Sandbox, USERNAME, WEBHOOK_SECRET};
+use pregonero::store::Counts;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::{Daemon, Server, announced, free_port, happened, until, webhooks_by_id};
 
@@ -153,6 +156,40 @@ events = ["*"]
         )
     }
 
+    /// What the store holds, as an operator's command reads it.
+    pub(crate) async fn counts(&self) -> Counts {
+        let backend = match &self.redis {
+            Some(server) => Backend::Redis(RedisUrl(server.url())),
+            None => Backend::Embedded(self.path("store.db")),
+        };
+        let config = StoreConfig { backend, prefix: String::from("pregonero"), instance: String::from("test") };
+        let archive = pregonero::app::open_archive(&config).await.unwrap();
+        archive.counts().await.unwrap()
+    }
+
+    /// Waits until no delivery is pending any more; none may be dead.
+    pub(crate) async fn nothing_pending(&self, limit: Duration) -> Counts {
+        let watch = Stopwatch::start();
+        loop {
+            let counts = self.counts().await;
+            assert_eq!(counts.dead, 0, "{counts:?}");
+            if counts.pending == 0 {
+                return counts;
+            }
+            assert!(watch.elapsed() < limit, "deliveries are pending still after {limit:?}: {counts:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Runs an operator's command with the configuration of a plan that was started before; returns its stdout.
+    pub(crate) async fn ask(&self, plan: &Plan, arguments: &[&str]) -> String {
+        let config = self.path(&format!("{}.toml", plan.instance));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pregonero"));
+        let output = command.args(arguments).arg("--config").arg(config).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Starts a daemon without waiting for it.
     pub(crate) fn launch(&self, plan: &Plan) -> Daemon {
         let port = free_port();
@@ -206,7 +243,7 @@ events = ["*"]
             let told = announced(&webhooks_by_id(self.sandbox.caught(), name));
             happened(self.sandbox.world()).iter().all(|(fact, count)| told.get(fact) >= Some(count))
         };
-        let watch = pregonero::clock::Stopwatch::start();
+        let watch = Stopwatch::start();
         while !complete() {
             if watch.elapsed() > limit {
                 panic!("not all told to {name} within {limit:?}: {}", self.difference(name));

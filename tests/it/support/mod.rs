@@ -5,6 +5,7 @@
 mod daemon;
 mod heard;
 mod house;
+mod load;
 mod server;
 
 use std::process::Stdio;
@@ -14,8 +15,9 @@ use pregonero::clock::Stopwatch;
 use tokio::process::{Child, Command};
 
 pub(crate) use daemon::Daemon;
-pub(crate) use heard::{announced, happened, webhooks_by_id};
+pub(crate) use heard::{Heard, announced, happened, webhooks_by_id};
 pub(crate) use house::{House, Memory, Plan};
+pub(crate) use load::Load;
 pub(crate) use server::Server;
 
 /// How often a predicate is looked at.

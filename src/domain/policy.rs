@@ -1,0 +1,25 @@
+//! What an account's owner decides about history: where announcing starts and when a flood is held.
+
+use std::time::Duration;
+
+use super::day::Day;
+
+/// What first contact announces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing that is there already.
+    Now,
+    /// What bears today's date.
+    Today,
+    /// What bears this date or a later one.
+    Day(Day),
+}
+
+/// A poll that would announce more than `limit` facts older than `older_than` holds them for `release`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flood {
+    /// 0 switches the guard off.
+    pub limit: usize,
+    /// How old a fact must be to count.
+    pub older_than: Duration,
+}
