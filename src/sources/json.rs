@@ -19,6 +19,9 @@ use jiff::tz::TimeZone;
 /// The longest piece of an upstream's own words that is kept.
 const MESSAGE: usize = 200;
 
+/// So many digits are not repeated. A CUIT has eleven, its middle eight; a date without dashes goes with them.
+const LONG_NUMBER: usize = 7;
+
 /// A field as it was printed.
 pub(super) type Field<'a> = Option<&'a RawValue>;
 
@@ -171,8 +174,9 @@ fn kind(raw: &str) -> &'static str {
     }
 }
 
-/// An upstream's own words from an error body, shortened and without control characters; empty if there are none.
-pub(super) fn message(body: &[u8]) -> String {
+/// An upstream's own words from an error body, without our secrets, long numbers and control characters, shortened;
+/// empty if there are none.
+pub(super) fn message(body: &[u8], secrets: &[&str]) -> String {
     #[derive(Deserialize)]
     struct Words<'a> {
         #[serde(borrow, default)]
@@ -184,7 +188,10 @@ pub(super) fn message(body: &[u8]) -> String {
     }
     let Ok(words) = serde_json::from_slice::<Words<'_>>(body) else { return String::new() };
     let words = text(words.message).or_else(|| text(words.status_text)).or_else(|| text(words.error));
-    words.map(|words| clean(&words, MESSAGE)).unwrap_or_default()
+    // Secrets first: what is cut or shortened is not found any more.
+    let hide = |words: String, secret: &&str| words.replace(secret, "…");
+    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+    words.map(|words| clean(&secrets.fold(words.into_owned(), hide), MESSAGE)).unwrap_or_default()
 }
 
 /// `{"status":"error"}`, whatever the HTTP status says.
@@ -204,7 +211,18 @@ pub(super) fn is_error(body: &[u8]) -> bool {
 }
 
 fn clean(text: &str, most: usize) -> String {
-    text.chars().filter(|c| !c.is_control()).take(most).collect()
+    let (mut cleaned, mut number) = (String::new(), String::new());
+    for c in text.chars().filter(|c| !c.is_control()).take(most).chain(['\0']) {
+        if c.is_ascii_digit() {
+            number.push(c);
+            continue;
+        }
+        // A long number may be somebody's: a CUIT, an account, a card.
+        cleaned.push_str(if number.len() < LONG_NUMBER { &number } else { "…" });
+        number.clear();
+        cleaned.extend(Some(c).filter(|c| *c != '\0'));
+    }
+    cleaned
 }
 
 #[cfg(test)]
@@ -257,15 +275,25 @@ mod tests {
 
     #[test]
     fn messages_are_short_and_harmless() {
-        assert_eq!(message(br#"{"message":"no\u0007 se\n puede"}"#), "no se puede");
-        assert_eq!(message(b"<html>"), "");
-        assert_eq!(message(format!(r#"{{"message":"{}"}}"#, "x".repeat(5_000)).as_bytes()).len(), MESSAGE);
+        assert_eq!(message(br#"{"message":"no\u0007 se\n puede"}"#, &[]), "no se puede");
+        assert_eq!(message(b"<html>", &[]), "");
+        assert_eq!(message(format!(r#"{{"message":"{}"}}"#, "x".repeat(5_000)).as_bytes(), &[]).len(), MESSAGE);
+    }
+
+    #[test]
+    fn messages_repeat_no_secret_and_nobodys_number() {
+        let told = |words: &str| message(format!(r#"{{"message":"{words}"}}"#).as_bytes(), &["", "t0ken-20261121"]);
+        assert_eq!(told("el token t0ken-20261121 no vale"), "el token … no vale");
+        assert_eq!(told("CUIT 20-26756539-3, CVU 0000053609355107123642"), "CUIT 20-…-3, CVU …");
+        assert_eq!(told("error 4711 del 21/11/2026"), "error 4711 del 21/11/2026");
+        let long = format!("{}t0ken-20261121", "x".repeat(MESSAGE - 5));
+        assert!(!told(&long).contains("t0ken"), "a secret is not cut in half");
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = message(&body);
+            let _ = message(&body, &["a"]);
             let _ = object::<Value>(&body);
             let _ = shape(&String::from_utf8_lossy(&body));
         }

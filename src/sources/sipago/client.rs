@@ -54,7 +54,7 @@ impl Client {
         self.gate.pass().await;
         let Response { status, retry_after, body, .. } =
             self.transport.call(request).await.map_err(SourceError::Transport)?;
-        let message = || json::message(&body).replace(self.config.api_key.expose(), "…");
+        let message = || json::message(&body, &[self.config.api_key.expose()]);
         match status {
             200..=299 if !json::is_error(&body) => Ok(body),
             // The gateway limits with either (FACTS 2.1).

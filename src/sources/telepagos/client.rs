@@ -35,19 +35,20 @@ impl Client {
 
     /// One GET with a token, renewed once. The answer is a 2xx whose envelope is no error.
     pub(super) async fn get(&self, path: &str, filters: &[(&str, String)]) -> Result<Bytes, SourceError> {
-        let token = self.token(None).await?;
+        let mut token = self.token(None).await?;
         let first = self.once(path, filters, &token).await?;
         let answer = if first.status == 401 {
-            let token = self.token(Some(&token.value)).await?;
+            token = self.token(Some(&token.value)).await?;
             let second = self.once(path, filters, &token).await?;
             if second.status == 401 {
-                return Err(SourceError::Unauthorized { message: self.scrub(&second.body) });
+                let message = self.scrub(&second.body, &token.value);
+                return Err(SourceError::Unauthorized { message });
             }
             second
         } else {
             first
         };
-        self.judge(answer)
+        self.judge(answer, &token.value)
     }
 
     /// Logs in, unless there is a good token.
@@ -67,15 +68,15 @@ impl Client {
         };
         let answer = self.send(request).await?;
         match answer.status {
-            400 | 401 | 403 | 422 => Err(SourceError::Unauthorized { message: self.scrub(&answer.body) }),
+            400 | 401 | 403 | 422 => Err(SourceError::Unauthorized { message: self.scrub(&answer.body, "") }),
             200..=299 => match auth::read(&answer.body, self.clock.now(), &self.config.common.provider_zone) {
                 Err(SourceError::Unauthorized { .. }) => {
-                    Err(SourceError::Unauthorized { message: self.scrub(&answer.body) })
+                    Err(SourceError::Unauthorized { message: self.scrub(&answer.body, "") })
                 }
                 other => other,
             },
             _ => Err(self
-                .judge(answer)
+                .judge(answer, "")
                 .err()
                 .unwrap_or(SourceError::Contract(String::from("the login answers strangely")))),
         }
@@ -113,9 +114,9 @@ impl Client {
     }
 
     /// Sorts an answer: an error can come with any status, and hide in a 200.
-    fn judge(&self, answer: Response) -> Result<Bytes, SourceError> {
+    fn judge(&self, answer: Response, token: &str) -> Result<Bytes, SourceError> {
         let Response { status, body, .. } = answer;
-        let message = || self.scrub(&body);
+        let message = || self.scrub(&body, token);
         match status {
             200..=299 if !json::is_error(&body) => Ok(body),
             300..=399 => {
@@ -135,8 +136,9 @@ impl Client {
     }
 
     /// The upstream's words without our secrets, should it repeat them.
-    fn scrub(&self, body: &[u8]) -> String {
-        json::message(body).replace(self.config.password.expose(), "…").replace(&self.config.username, "…")
+    fn scrub(&self, body: &[u8], token: &str) -> String {
+        let secrets = [token, self.config.password.expose(), self.config.username.as_str()];
+        json::message(body, &secrets)
     }
 
     fn url(&self, path: &str) -> Result<Url, SourceError> {
