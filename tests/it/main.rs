@@ -11,6 +11,7 @@
 mod bad_input;
 mod cli;
 mod crashes;
+mod demo;
 mod outages;
 mod peers;
 mod replicas;

