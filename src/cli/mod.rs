@@ -22,12 +22,18 @@ use clap::{Parser, Subcommand};
 use self::output::Out;
 use crate::config::{ConfigErrors, Loaded};
 
-/// Announces what came in: credits, paid links and refunds of `TelePagos` and `Sipago`, by webhook, e-mail and Telegram.
+/// Announces what came in: credits, paid links and refunds of TelePagos and Sipago, by webhook, e-mail and Telegram.
 #[derive(Debug, Parser)]
 #[command(name = "pregonero", version, max_term_width = 100, disable_help_subcommand = true)]
 struct Cli {
-    /// Configuration file [default: `$PREGONERO_CONFIG`, ./config.toml, /etc/pregonero/config.toml]
-    #[arg(long, short, global = true, value_name = "FILE")]
+    // Not a doc comment: those want backticks around a variable, which a terminal would show.
+    #[arg(
+        long,
+        short,
+        global = true,
+        value_name = "FILE",
+        help = "Configuration file [default: $PREGONERO_CONFIG, ./config.toml, /etc/pregonero/config.toml]"
+    )]
     config: Option<PathBuf>,
 
     #[command(subcommand)]

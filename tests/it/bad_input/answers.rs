@@ -27,7 +27,7 @@ async fn an_answer_that_is_no_listing_moves_no_ledger() {
             "null for a list",
             body(r#"{"status":"ok","transactions":null,"listTrx":null,"page":0,"existMore":false}"#),
             "contract",
-            "is no list",
+            "",
         ),
         Trial::new(
             "an object for a list",
