@@ -79,6 +79,9 @@ async fn end(house: &House, daemon: &mut Daemon) -> String {
     daemon.stop().await;
     let log = daemon.log();
     assert!(!log.contains("panicked"), "{log}");
+    // Else the next assertion could not fail.
+    let detailed = house.path("conf.d/log.toml").exists();
+    assert_eq!(detailed, log.contains(" DEBUG "), "the log has every detail, or none");
     assert_keeps_secrets(house, &log);
     log
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use base64::Engine as _;
 use pregonero::domain::money::Money;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -128,7 +129,8 @@ async fn mails_go_by_starttls_and_auth_under_a_private_authority() {
     let papers = Papers::new();
     let server = papers.server().await;
     let house = house(31, "").await;
-    more(&house, &by_starttls(server.port, &format!("ca_file = \"{}\"", papers.path("ca.pem").display())));
+    let trusted = format!("ca_file = \"{}\"", papers.path("ca.pem").display());
+    more(&house, &format!("[log]\nfilter = \"trace\"\n{}", by_starttls(server.port, &trusted)));
     let mut daemon = house.contacted(&Plan::default()).await;
     pay_and_refund(&house).await;
     until("four mails arrive", SOON, || server.heard().len() >= 4).await;
@@ -139,8 +141,12 @@ async fn mails_go_by_starttls_and_auth_under_a_private_authority() {
         assert_eq!((&mail["tls"], &mail["user"]), (&true.into(), &USER.into()));
     }
     assert_told(&mails);
-    for secret in [PASSWORD, "María", "pagos@example.com"] {
-        assert!(!daemon.log().contains(secret), "{secret} in {}", daemon.log());
+    let log = daemon.log();
+    assert!(log.contains(" DEBUG "), "every detail is logged, else nothing is shown by what is not in it");
+    // As it goes over the wire: AUTH PLAIN, RFC 4616.
+    let wire = base64::engine::general_purpose::STANDARD.encode(format!("\0{USER}\0{PASSWORD}"));
+    for secret in [PASSWORD, wire.as_str(), "María", "pagos@example.com"] {
+        assert!(!log.contains(secret), "{secret}: {:?}", log.lines().find(|line| line.contains(secret)));
     }
 }
 
