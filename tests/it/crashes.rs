@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use pregonero::clock::Stopwatch;
 use pregonero::domain::money::Money;
 use pregonero::sandbox::caught::Shelves;
 use pregonero::sandbox::world::{RefundShown, Status, Via};
@@ -130,7 +131,7 @@ async fn killed_again_and_again(memory: Memory, seed: u64) {
     // The time-out is longer than a round, so that a hang is cut by a kill and never judged.
     let plan = Plan { sipago: load.watch(), hooks: patient("10s"), ..Plan::default() };
     let mut daemon = house.contacted(&plan).await;
-    let mut silent_rounds = 0;
+    let (mut silent_rounds, mut in_a_burst) = (0, 0);
     for round in 0..ROUNDS {
         let before: usize = ids(&house).values().map(|heard| heard.attempts).sum();
         house.sandbox.script().clear();
@@ -145,7 +146,7 @@ async fn killed_again_and_again(memory: Memory, seed: u64) {
         if round % 3 == 0 {
             // In the middle of a burst: a few milliseconds after the first of its webhooks.
             let heard = |shelves: &Shelves| shelves.webhooks.total() > u64::try_from(before).unwrap();
-            drop(house.sandbox.caught().wait_until(heard, Duration::from_secs(3)).await);
+            in_a_burst += usize::from(house.sandbox.caught().wait_until(heard, Duration::from_secs(3)).await.is_ok());
             tokio::time::sleep(Duration::from_millis(load.rng.u64(0..15))).await;
         }
         daemon.kill().await;
@@ -158,8 +159,10 @@ async fn killed_again_and_again(memory: Memory, seed: u64) {
     daemon.kill().await;
     house.sandbox.script().clear();
     load.strike(5);
+    let watch = Stopwatch::start();
     let _daemon = house.daemon(&plan).await;
-    let took = house.all_told("erp", SOON).await;
+    house.all_told("erp", SOON).await;
+    let took = watch.elapsed();
     let counts = house.nothing_pending(SOON).await;
     let heard = ids(&house);
     assert!(heard.values().all(|heard| heard.same_bytes), "a repeat is the same to the byte");
@@ -167,7 +170,7 @@ async fn killed_again_and_again(memory: Memory, seed: u64) {
     let attempts: usize = heard.values().map(|heard| heard.attempts).sum();
     let accepted: usize = heard.values().map(|heard| heard.accepted).sum();
     eprintln!(
-        "{memory:?}: {ROUNDS} kills ({silent_rounds} before anything was sent), {} facts, {attempts} attempts, {} accepted twice; \
+        "{memory:?}: {ROUNDS} kills ({silent_rounds} before anything was sent, {in_a_burst} just after), {} facts, {attempts} attempts, {} accepted twice; \
          everything told {took:?} after the last start",
         heard.len(),
         accepted - heard.len(),

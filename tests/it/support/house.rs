@@ -9,6 +9,7 @@ use pregonero::config::{Backend, RedisUrl, StoreConfig};
 use pregonero::sandbox::{API_KEY, BOT_TOKEN, Face, PASSWORD, Ports, Sandbox, USERNAME, WEBHOOK_SECRET};
 use pregonero::store::Counts;
 use tempfile::TempDir;
+use tokio::process::Command;
 
 use super::{Daemon, Server, announced, free_port, happened, until, webhooks_by_id};
 
@@ -178,6 +179,15 @@ events = ["*"]
             assert!(watch.elapsed() < limit, "deliveries are pending still after {limit:?}: {counts:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    /// Runs an operator's command with the configuration of a plan that was started before; returns its stdout.
+    pub(crate) async fn ask(&self, plan: &Plan, arguments: &[&str]) -> String {
+        let config = self.path(&format!("{}.toml", plan.instance));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pregonero"));
+        let output = command.args(arguments).arg("--config").arg(config).output().await.unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     /// Starts a daemon without waiting for it.
