@@ -5,6 +5,7 @@ mod client;
 mod read;
 mod wire;
 
+use std::collections::HashSet;
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
@@ -58,10 +59,11 @@ impl TelepagosSource {
         Ok(Reading::Snapshot(Snapshot { source: SourceKind::Transactions, read_at, paged, rows, rejects, fingerprint }))
     }
 
-    /// All pages, which must tell one story: the same totals on each, each its own number, and as many rows as they say.
+    /// All pages, which must tell one story: the same totals on each, each its own number and its own rows, and as many
+    /// rows as they say. A page that repeats another one, as a cache in between may, would double every payment on it.
     async fn pages(&self, filters: &[(&str, String)]) -> Result<(Vec<Bytes>, Fingerprint), SourceError> {
         let (mut bodies, mut hash, mut rows) = (Vec::new(), Xxh3::new(), 0);
-        let mut story: Option<(u64, u64)> = None;
+        let (mut story, mut contents): (Option<(u64, u64)>, HashSet<u128>) = (None, HashSet::new());
         let most = self.client.config.common.max_pages;
         for page in 1..=most {
             let mut filters = filters.to_vec();
@@ -73,6 +75,9 @@ impl TelepagosSource {
             }
             if told.page != u64::from(page) {
                 return Err(SourceError::Contract(format!("page {page} was asked for and page {} came", told.page)));
+            }
+            if told.content.is_some_and(|content| !contents.insert(content)) {
+                return Err(SourceError::Contract(format!("page {page} repeats the rows of an earlier page")));
             }
             story = Some((told.results, told.pages));
             rows += told.rows;

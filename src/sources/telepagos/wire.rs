@@ -1,6 +1,7 @@
 //! What TelePagos prints, field by field as the document has it; every field raw.
 
 use serde::Deserialize;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::sources::SourceError;
 use crate::sources::json::{self, Field};
@@ -96,6 +97,8 @@ pub(super) struct Paging {
     pub(super) page: u64,
     pub(super) pages: u64,
     pub(super) rows: u64,
+    /// Hash of the rows as printed; `None` where there are none.
+    pub(super) content: Option<u128>,
 }
 
 /// Reads what a page tells of the whole; all of it must be there.
@@ -105,11 +108,13 @@ pub(super) fn paging(body: &[u8]) -> Result<Paging, SourceError> {
         let number = json::text(field).and_then(|text| text.parse::<u64>().ok());
         number.ok_or_else(|| SourceError::Contract(format!("a page does not tell `{name}`; set `paginate = false`")))
     };
+    let content = listing.transactions.map(|rows| xxh3_128(rows.get().as_bytes()));
     let rows = json::list("transactions", listing.transactions)?.len();
     Ok(Paging {
         results: number("number_of_results", listing.number_of_results)?,
         page: number("page", listing.page)?,
         pages: number("pages", listing.pages)?,
         rows: u64::try_from(rows).unwrap_or(u64::MAX),
+        content: content.filter(|_| rows > 0),
     })
 }
