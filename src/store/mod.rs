@@ -168,7 +168,8 @@ pub struct Exchange {
     /// New leases; of one destination in the order of due time, then of the facts.
     pub leases: Vec<Lease>,
     /// How long until the earliest delivery that was asked for and not leased falls due; `None` when there is none.
-    /// Zero when more is due already than there was room for.
+    /// Zero when more is due already than there was room for. Without new leases, what another instance holds counts,
+    /// too: it falls due when that lease is over, and nobody else may be left to notice.
     pub next_due: Option<Duration>,
 }
 
