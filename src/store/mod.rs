@@ -240,6 +240,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// See [`StoreError`].
     async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError>;
 
+    /// Changes whenever the way to the store was opened anew. What was read or written before may have been forgotten
+    /// since, by a server that lost its last second or by a failover: copies in the process are in doubt.
+    fn incarnation(&self) -> u64 {
+        0
+    }
+
     /// What can make this store forget, said once at start: one sentence each, with what to do about it.
     ///
     /// # Errors
