@@ -51,7 +51,10 @@ async fn a_redis_that_dies_and_comes_back_costs_nothing_and_floods_no_log() {
     let heard = webhooks_by_id(house.sandbox.caught(), "erp");
     let twice = heard.values().filter(|heard| heard.accepted > 1).count();
     house.nothing_pending(AFTER_AN_OUTAGE).await;
-    eprintln!("three outages of Redis: {} facts, {twice} of them accepted twice; told {longest:?} after it came back", heard.len());
+    eprintln!(
+        "three outages of Redis: {} facts, {twice} of them accepted twice; told {longest:?} after it came back",
+        heard.len()
+    );
     daemon.stop().await;
 }
 
@@ -110,7 +113,8 @@ async fn a_hanging_receiver_keeps_nobody_waiting() {
         longest = longest.max(house.all_told("erp", Duration::from_secs(10)).await);
     }
     let facts = webhooks_by_id(house.sandbox.caught(), "erp").len();
-    until("the mails are there too", SOON, || house.sandbox.caught().look(|shelves| shelves.mails.len() >= facts)).await;
+    until("the mails are there too", SOON, || house.sandbox.caught().look(|shelves| shelves.mails.len() >= facts))
+        .await;
     assert!(attempts(&house, "stuck") <= 8, "no more than its own hands are stuck");
     eprintln!("beside a hanging receiver {facts} facts were told, each burst within {longest:?}");
 }
