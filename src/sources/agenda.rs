@@ -349,7 +349,7 @@ mod tests {
         let mut wait_after = |secs: u64, feedback| {
             let now = Duration::from_secs(secs);
             agenda.feed(&work, now, feedback, 0.5);
-            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due - now
+            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due.saturating_sub(now)
         };
         assert_eq!(wait_after(10, Feedback::Failed(&SourceError::NotFound)), POLL.watch, "not found is not yet");
         assert_eq!(wait_after(4_000, Feedback::Done), Duration::from_secs(60));

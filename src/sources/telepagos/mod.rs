@@ -74,6 +74,9 @@ impl TelepagosSource {
             if told.page != u64::from(page) {
                 return Err(SourceError::Contract(format!("page {page} was asked for and page {} came", told.page)));
             }
+            if told.pages > u64::from(most) {
+                break;
+            }
             story = Some((told.results, told.pages));
             rows += told.rows;
             hash.update(&body);
@@ -93,7 +96,7 @@ impl TelepagosSource {
 
     async fn cashin(&self, id: &str, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
         let read_at = self.clock.now();
-        let body = self.client.get(&format!("v2/payment/cashin/{id}"), &[]).await?;
+        let body = self.client.get_by_id(&format!("v2/payment/cashin/{id}")).await?;
         let fingerprint = xxh3_128(&body);
         if known == Some(fingerprint) {
             return Ok(Reading::Unchanged);
