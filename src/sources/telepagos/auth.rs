@@ -73,7 +73,7 @@ impl Auth {
 pub(super) fn read(body: &[u8], now: Timestamp, zone: &TimeZone) -> Result<Token, SourceError> {
     let answer: TokenAnswer<'_> = json::object(body)?;
     if json::text(answer.status).is_some_and(|status| status.eq_ignore_ascii_case("error")) {
-        return Err(SourceError::Unauthorized { message: json::message(body) });
+        return Err(SourceError::Unauthorized { message: json::message(body, &[]) });
     }
     let value = json::string(answer.token)
         .or_else(|| json::string(answer.access_token))

@@ -26,7 +26,7 @@ impl Catalogue {
     /// From the items of `operations`; an odd one is passed over.
     pub(super) fn of(items: &[&RawValue]) -> Self {
         let operation = |raw: &&RawValue| {
-            let operation: Operation<'_> = serde_json::from_str(raw.get()).ok()?;
+            let operation: Operation<'_> = json::record(raw)?;
             let (id, kind) = (json::string(operation.id)?, json::string(operation.kind).unwrap_or_default());
             let name = json::string(operation.name).unwrap_or_else(|| id.clone());
             Some([(words::key(&id), (name.clone(), kind.clone())), (words::key(&name), (name, kind))])
@@ -59,8 +59,8 @@ impl Reader<'_> {
             rows.reserve(items.len());
             for raw in items {
                 let position = rows.len() + rejects.len();
-                let row = serde_json::from_str::<Transaction<'_>>(raw.get())
-                    .map_err(|_| String::from("the row is no object as documented"))
+                let row = json::record::<Transaction<'_>>(raw)
+                    .ok_or_else(|| String::from("the row is no object as documented"))
                     .and_then(|transaction| self.transaction(&transaction));
                 match row {
                     Ok(row) => rows.push(row),
@@ -171,14 +171,7 @@ fn items(body: &[u8]) -> Result<Vec<&RawValue>, SourceError> {
 
 /// The payer, printed as an object or as a list of one.
 fn buyer(field: Field<'_>) -> Buyer<'_> {
-    let Some(raw) = field.map(RawValue::get) else { return Buyer::default() };
-    let one = || {
-        serde_json::from_str::<Vec<&RawValue>>(raw)
-            .ok()?
-            .first()
-            .and_then(|first| serde_json::from_str(first.get()).ok())
-    };
-    serde_json::from_str(raw).ok().or_else(one).unwrap_or_default()
+    field.and_then(|raw| json::record(raw).or_else(|| json::record(json::first(raw)?))).unwrap_or_default()
 }
 
 /// A tax or account number: bare digits where it is well formed, else as printed.
