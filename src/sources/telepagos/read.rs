@@ -55,7 +55,7 @@ impl Reader<'_> {
     pub(super) fn listing(&self, bodies: &[Bytes]) -> Result<(Vec<Row>, Vec<Reject>), SourceError> {
         let (mut rows, mut rejects) = (Vec::new(), Vec::new());
         for body in bodies {
-            let items = items(body)?;
+            let items = items(body, self.config.paginate)?;
             rows.reserve(items.len());
             for raw in items {
                 let position = rows.len() + rejects.len();
@@ -155,7 +155,7 @@ impl Reader<'_> {
 }
 
 /// The rows of one page; a bare list instead of the documented envelope is tolerated.
-fn items(body: &[u8]) -> Result<Vec<&RawValue>, SourceError> {
+fn items(body: &[u8], paged: bool) -> Result<Vec<&RawValue>, SourceError> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| json::broken(&error))?;
         // An empty list for an object is how some back ends print "nothing", and how others print a fault.
@@ -166,7 +166,14 @@ fn items(body: &[u8]) -> Result<Vec<&RawValue>, SourceError> {
         };
     }
     let listing: Listing<'_> = json::object(body)?;
-    json::list("transactions", listing.transactions)
+    let items = json::list("transactions", listing.transactions)?;
+    let promised = json::text(listing.number_of_results).and_then(|text| text.parse::<usize>().ok());
+    if !paged && promised.is_some_and(|promised| promised > items.len()) {
+        // It pages although nobody asked for pages: a part must not pass for the whole.
+        let reason = "the answer is only a part of the list; set `paginate = true`";
+        return Err(SourceError::Contract(String::from(reason)));
+    }
+    Ok(items)
 }
 
 /// The payer, printed as an object or as a list of one.

@@ -156,3 +156,13 @@ async fn without_pages_the_whole_range_is_asked_at_once() {
     assert_eq!(asked[1].query.keys().collect::<Vec<_>>(), ["date_from", "date_to"]);
     assert_eq!(asked[1].body, "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_part_never_passes_for_the_whole_where_no_pages_were_asked_for() {
+    let transport = after_login([page(1, 2, 4, 2), page(1, 1, 2, 2)]);
+    let source = source(config(), &transport);
+    let error = failure(&source, &days()).await.to_string();
+    assert!(error.contains("paginate = true"), "{error}");
+    let Reading::Snapshot(whole) = source.read(&days(), None).await.unwrap() else { panic!("nothing was known") };
+    assert_eq!(whole.rows.len(), 2);
+}
