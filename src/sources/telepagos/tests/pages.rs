@@ -10,7 +10,7 @@ fn paged() -> TelepagosAccount {
 }
 
 fn page(page: u32, pages: u32, results: u32, rows: u32) -> Answer {
-    let row = r#"{"income":1,"date":"2026-11-21","amount":1,"operation":"Cobro","status":"ok"}"#;
+    let row = format!(r#"{{"income":1,"date":"2026-11-21","amount":{page},"operation":"Cobro","status":"ok"}}"#);
     let rows = vec![row; rows.try_into().unwrap()].join(",");
     ok(format!(
         r#"{{"status":"ok","transactions":[{rows}],"number_of_results":{results},"page":{page},"pages":{pages}}}"#
