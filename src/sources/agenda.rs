@@ -82,7 +82,7 @@ pub struct Next {
 }
 
 /// How a piece of work went.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Feedback<'a> {
     /// It was read and committed.
     Done,

@@ -26,7 +26,7 @@ const LONG_NUMBER: usize = 7;
 pub(super) type Field<'a> = Option<&'a RawValue>;
 
 /// The text of a string, or the digits of a number; `None` for null, absent, empty or anything else.
-pub(super) fn text<'a>(field: Field<'a>) -> Option<Cow<'a, str>> {
+pub(super) fn text(field: Field<'_>) -> Option<Cow<'_, str>> {
     let raw = field?.get();
     let text = match raw.as_bytes().first()? {
         b'"' => match raw.get(1..raw.len().checked_sub(1)?) {

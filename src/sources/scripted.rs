@@ -188,13 +188,9 @@ pub(super) async fn failure(source: &dyn Source, task: &Task) -> SourceError {
 
 /// An error with all its causes, as a log would print it, and its `Debug`.
 pub(super) fn printed(error: &SourceError) -> String {
-    let mut text = format!("{error:?} {error}");
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        text.push_str(&format!(" {inner:?} {inner}"));
-        cause = inner.source();
-    }
-    text
+    let outer: &dyn std::error::Error = error;
+    let chain = std::iter::successors(Some(outer), |error| error.source());
+    chain.map(|error| format!("{error:?} {error}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Fails if a text holds one of these.

@@ -96,18 +96,19 @@ pub(super) fn status(raw: &str, map: &BTreeMap<String, StatusKind>) -> StatusKin
     if let Some((kind, _)) = STATUS.iter().find(|(_, stems)| fits(stems)) {
         return *kind;
     }
-    let places = || APPROVED.iter().flat_map(|stem| folded.match_indices(stem).map(|(place, _)| place));
     let not_yet = |place: usize| {
         let before = folded.get(..place).unwrap_or_default();
         NOT_YET.iter().any(|word| before.ends_with(word))
     };
-    if places().any(not_yet) {
-        StatusKind::Pending
-    } else if places().next().is_some() {
-        StatusKind::Approved
-    } else {
-        StatusKind::Unknown
+    let mut kind = StatusKind::Unknown;
+    // `contains` is much cheaper than `match_indices`, and this runs for every row.
+    for stem in APPROVED.iter().filter(|stem| folded.contains(**stem)) {
+        if folded.match_indices(stem).any(|(place, _)| not_yet(place)) {
+            return StatusKind::Pending;
+        }
+        kind = StatusKind::Approved;
     }
+    kind
 }
 
 /// The meaning of an operation's raw word or of its name, or `None` where neither says more than its direction.

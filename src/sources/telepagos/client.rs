@@ -66,11 +66,10 @@ impl Client {
         if answer.is_good() {
             return Ok(answer.body);
         }
-        match self.refusal(&answer, Some(&token)) {
-            SourceError::Refused { status: 404, .. } => Err(SourceError::NotFound),
-            SourceError::Refused { message, .. } if words::is_not_found(&message) => Err(SourceError::NotFound),
-            error => Err(error),
-        }
+        let error = self.refusal(&answer, Some(&token));
+        let unknown = matches!(&error, SourceError::Refused { status, message }
+            if *status == 404 || words::is_not_found(message));
+        Err(if unknown { SourceError::NotFound } else { error })
     }
 
     /// Asks with a token, renewed once.

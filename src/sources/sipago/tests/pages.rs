@@ -25,10 +25,9 @@ async fn snapshot(answers: impl IntoIterator<Item = Answer>) -> Snapshot {
 
 async fn contract(answers: impl IntoIterator<Item = Answer>) -> (String, usize) {
     let transport = Scripted::queue(answers);
-    match failure(&source(&transport), &days()).await {
-        SourceError::Contract(text) => (text, transport.asked().len()),
-        other => panic!("{other:?}"),
-    }
+    let error = failure(&source(&transport), &days()).await;
+    let SourceError::Contract(text) = error else { panic!("{error:?}") };
+    (text, transport.asked().len())
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,7 +69,7 @@ fn one_moment_in_every_spelling_is_one_moment() {
     let (exact, days) = rows.split_at(8);
     for row in exact {
         assert_eq!(row.occurred.normal_form(), "2026-11-21T14:03:16");
-        assert_eq!(row.occurred.instant().map(|at| at.as_second()), Some(1_795_280_596));
+        assert_eq!(row.occurred.instant().map(jiff::Timestamp::as_second), Some(1_795_280_596));
         assert_eq!(row.identity, exact[0].identity, "a new spelling is no new payment");
     }
     for row in days {
