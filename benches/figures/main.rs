@@ -152,7 +152,7 @@ async fn commits(runs: usize) {
 }
 
 async fn end_to_end(runs: usize) {
-    const BURST: usize = 20_000;
+    const BURST: usize = 10_000;
     const AT_ONCE: usize = 64;
     let mut results: Vec<(&str, Vec<daemon::Run>, Vec<f64>)> =
         vec![("embedded", Vec::new(), Vec::new()), ("Redis", Vec::new(), Vec::new())];

@@ -27,7 +27,9 @@ pub(super) fn run(path: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let destinations: Vec<String> = channels.iter().map(|channel| channel.name().to_string()).collect();
     let warnings = warnings(&loaded);
     if !args.json || args.strict {
-        warnings.iter().for_each(|warning| say(&format!("warning: {warning}")));
+        for warning in warnings.iter() {
+            say(&format!("warning: {warning}"));
+        }
     }
     if args.strict && !warnings.is_empty() {
         let count = warnings.len();
