@@ -27,7 +27,7 @@ pub(super) fn run(path: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let destinations: Vec<String> = channels.iter().map(|channel| channel.name().to_string()).collect();
     let warnings = warnings(&loaded);
     if !args.json || args.strict {
-        for warning in warnings.iter() {
+        for warning in &warnings {
             say(&format!("warning: {warning}"));
         }
     }

@@ -45,7 +45,7 @@ impl Out {
 }
 
 /// `1 delivery`, `2 deliveries`.
-pub(super) fn counted<N: PartialEq + From<u8> + std::fmt::Display>(count: N, one: &str, many: &str) -> String {
+pub(super) fn counted<N: PartialEq + From<u8> + std::fmt::Display + Copy>(count: N, one: &str, many: &str) -> String {
     let noun = if count == N::from(1) { one } else { many };
     format!("{count} {noun}")
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use super::account::{AccountName, SourceKind, Upstream};
+use super::cause::Cause;
 use super::day::Moment;
 use super::fact::FactKind;
 use super::ledger::Slot;
@@ -256,6 +257,8 @@ pub struct Payment {
 pub struct Notice {
     /// The destination concerned.
     pub destination: Option<String>,
+    /// What kind of trouble, where it is one that has a name; people read it in their language.
+    pub cause: Option<Cause>,
     /// Why, in words for the operator. Carries no secret and no personal data.
     pub reason: String,
     /// Since when.

@@ -9,6 +9,7 @@
 
 pub mod account;
 pub mod argentina;
+pub mod cause;
 pub mod day;
 pub mod delivery;
 pub mod event;

@@ -212,7 +212,7 @@ impl<'a> Plan<'a> {
             ),
             since: Some(*now),
             count: u64::try_from(self.held).ok(),
-            destination: None,
+            ..Notice::default()
         };
         let event = herald.notice(EventType::FloodHeld, Some(snapshot.source), &[&first], notice, *now);
         Some(herald.route(event, false))

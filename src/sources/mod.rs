@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::account::{AccountName, SourceKind, Upstream};
+use crate::domain::cause::Cause;
 use crate::domain::day::Day;
 use crate::domain::row::{Reject, Row};
 use crate::http::TransportError;
@@ -134,17 +135,22 @@ impl SourceError {
         }
     }
 
+    /// What kind of trouble it is.
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::SlowDown { .. } => Cause::SlowDown,
+            Self::Upstream { .. } => Cause::Upstream,
+            Self::Transport(_) => Cause::Transport,
+            Self::Unauthorized { .. } => Cause::Unauthorized,
+            Self::Refused { .. } => Cause::Refused,
+            Self::NotFound => Cause::NotFound,
+            Self::Contract(_) => Cause::Contract,
+        }
+    }
+
     /// One word for logs and lists.
     pub const fn class(&self) -> &'static str {
-        match self {
-            Self::SlowDown { .. } => "slow_down",
-            Self::Upstream { .. } => "upstream",
-            Self::Transport(_) => "transport",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Refused { .. } => "refused",
-            Self::NotFound => "not_found",
-            Self::Contract(_) => "contract",
-        }
+        self.cause().as_str()
     }
 }
 

@@ -8,8 +8,10 @@
     reason = "the support of tests fails loudly, and says what it measured"
 )]
 
+mod bad_input;
 mod cli;
 mod crashes;
+mod demo;
 mod outages;
 mod peers;
 mod replicas;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::config::{DestinationConfig, Detail};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
+use crate::domain::cause::Cause;
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::retry::Schedule;
@@ -62,6 +63,7 @@ pub(crate) fn numbered(n: u128) -> Event {
 pub(crate) fn notice(kind: EventType) -> Event {
     let body = Notice {
         destination: None,
+        cause: Some(Cause::Upstream),
         reason: String::from("the upstream answers 500"),
         since: Some("2026-11-21T16:50:00Z".parse().unwrap()),
         count: Some(3),

@@ -113,6 +113,26 @@ fn a_mail_reads_like_this() {
 }
 
 #[test]
+fn a_notice_says_what_it_means_in_the_readers_language() {
+    let event = samples::notice(EventType::SourceFailing);
+    let chat = texts().telegram(&event, &style(Language::Es, Detail::Masked), moment());
+    assert_eq!(
+        chat,
+        "⚠️ <b>No podemos consultar la cuenta</b>\nTelePagos responde con un error suyo. Nada se pierde: lo que entre \
+         mientras tanto se avisa después.\n<i>Detalle técnico: the upstream answers 500</i>\n\
+         Cuenta: centro (TelePagos)\nDesde: 13:50:00\nCantidad: 3\n<code>abcdef</code>"
+    );
+    let test = texts().telegram(&samples::notice(EventType::TestPing), &style(Language::Es, Detail::Masked), moment());
+    assert!(test.contains("los avisos llegan bien"), "{test}");
+    for cause in crate::domain::cause::Cause::ALL {
+        let told = words::explanation(EventType::SourceFailing, Some(cause), Some("Sipago"), Language::Es);
+        assert!(told.is_some_and(|told| told.starts_with("Sipago ")), "{cause:?}");
+    }
+    let old = words::explanation(EventType::SourceFailing, None, None, Language::Es);
+    assert_eq!(old, None, "an event that was kept before causes had names shows its reason");
+}
+
+#[test]
 fn late_sandbox_repeated_and_unknown_are_marked() {
     let mut event = samples::payment(EventType::CreditReceived);
     event.late = true;
@@ -122,8 +142,13 @@ fn late_sandbox_repeated_and_unknown_are_marked() {
     payment.status = Label { kind: StatusKind::Unknown, raw: String::from("<Acreditándose>") };
     let moment = Moment { repeated: true, ..moment() };
     let chat = texts().telegram(&event, &style(Language::Es, Detail::Masked), moment);
-    assert!(chat.starts_with("[SANDBOX] ✅"), "{chat}");
-    for part in ["(reenviado)", "con demora", "desconocido: «&lt;Acreditándose&gt;»", "cobrado el 20/11/2026"] {
+    assert!(chat.starts_with("[SANDBOX] ❔"), "no tick for what nobody knows: {chat}");
+    for part in [
+        "(reenviado)",
+        "con demora",
+        "desconocido: «&lt;Acreditándose&gt;»; verificalo antes de entregar",
+        "cobrado el 20/11/2026",
+    ] {
         assert!(chat.contains(part), "{part} in {chat}");
     }
     assert!(!chat.contains("avisado"), "of a day alone there is no lag: {chat}");

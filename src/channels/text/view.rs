@@ -12,7 +12,7 @@ use super::{Moment, Style};
 use crate::config::{Detail, Language};
 use crate::domain::account::Upstream;
 use crate::domain::argentina::{format_cuit, mask_cuit, mask_name, mask_tail};
-use crate::domain::event::{Body, Event, Notice, Payment};
+use crate::domain::event::{Body, Event, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::row::StatusKind;
 
@@ -66,8 +66,10 @@ pub struct View {
     pub upstream: Option<&'static str>,
     /// The destination concerned.
     pub destination: Option<String>,
-    /// Why.
+    /// Why, and what it means.
     pub reason: Option<String>,
+    /// Why, in the program's own words, where `reason` is for people.
+    pub technical: Option<String>,
     /// Since when.
     pub since: Option<String>,
     /// How many.
@@ -94,8 +96,12 @@ impl View {
         let id = event.id.to_string();
         let code = id.get(id.len().saturating_sub(6)..).unwrap_or_default().to_owned();
         let (when, lag) = times(&event.occurred_at, style, moment.now);
+        let status = match &event.body {
+            Body::Payment(payment) => Some(payment.status.kind),
+            Body::Notice(_) => None,
+        };
         let blank = Self {
-            icon: words::icon(event.kind),
+            icon: words::icon(event.kind, status),
             title: words::title(event.kind, language),
             sandbox: event.sandbox,
             late: event.late,
@@ -119,18 +125,19 @@ impl View {
             }),
             destination: None,
             reason: None,
+            technical: None,
             since: None,
             count: None,
             code,
             id,
         };
         match &event.body {
-            Body::Payment(payment) => blank.with_payment(payment, style),
-            Body::Notice(notice) => blank.with_notice(notice, style, moment.now),
+            Body::Payment(payment) => blank.with_payment(event.kind, payment, style),
+            Body::Notice(notice) => blank.with_notice(event.kind, notice, style, moment.now),
         }
     }
 
-    fn with_payment(self, payment: &Payment, style: &Style) -> Self {
+    fn with_payment(self, kind: EventType, payment: &Payment, style: &Style) -> Self {
         let (payer, detail) = (&payment.payer, style.detail);
         let shown = |value: &Option<String>, full: fn(&str) -> String, mask: fn(&str) -> String| {
             let value = value.as_deref().filter(|value| !value.trim().is_empty())?;
@@ -148,7 +155,7 @@ impl View {
         };
         let raw = clip(&payment.status.raw, CLIP);
         let status = match (words::status(payment.status.kind, style.language), payment.status.kind) {
-            (_, StatusKind::Unknown) if !raw.is_empty() => Some(words::unknown_status(&raw, style.language)),
+            (_, StatusKind::Unknown) if !raw.is_empty() => Some(words::unknown_status(kind, &raw, style.language)),
             (word, _) => word.map(str::to_owned),
         };
         let operation =
@@ -166,10 +173,17 @@ impl View {
         }
     }
 
-    fn with_notice(self, notice: &Notice, style: &Style, now: Timestamp) -> Self {
+    fn with_notice(self, kind: EventType, notice: &Notice, style: &Style, now: Timestamp) -> Self {
+        let technical = Some(clip(&notice.reason, CLIP_REASON)).filter(|reason| !reason.is_empty());
+        let (reason, technical) = match words::explanation(kind, notice.cause, self.upstream, style.language) {
+            // Of a failure the upstream's own words help whoever mends it; of the rest all is said.
+            Some(words) => (Some(words), technical.filter(|_| notice.cause.is_some())),
+            None => (technical, None),
+        };
         Self {
             destination: notice.destination.as_deref().map(|name| clip(name, CLIP)),
-            reason: Some(clip(&notice.reason, CLIP_REASON)).filter(|reason| !reason.is_empty()),
+            reason,
+            technical,
             since: notice.since.map(|since| local(since, &style.zone, now)),
             count: notice.count,
             ..self

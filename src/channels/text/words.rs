@@ -1,6 +1,7 @@
 //! The words of both languages. Matches are exhaustive, so that a new event type without words does not compile.
 
 use crate::config::Language;
+use crate::domain::cause::Cause;
 use crate::domain::event::EventType;
 use crate::domain::row::StatusKind;
 
@@ -32,9 +33,10 @@ pub(super) const fn title(kind: EventType, language: Language) -> &'static str {
     pick(language, es, en)
 }
 
-/// The sign in front of a chat message.
-pub(super) const fn icon(kind: EventType) -> &'static str {
+/// The sign in front of a chat message. A tick is for money that is there; of an unknown status nobody can say so.
+pub(super) const fn icon(kind: EventType, status: Option<StatusKind>) -> &'static str {
     match kind {
+        _ if is_income(kind) && matches!(status, Some(StatusKind::Unknown)) => "❔",
         EventType::CreditReceived | EventType::LinkPaid | EventType::QrPaid => "✅",
         EventType::CreditPending => "⏳",
         EventType::CreditRejected | EventType::LinkFailed => "❌",
@@ -53,6 +55,53 @@ pub(super) const fn icon(kind: EventType) -> &'static str {
         EventType::FloodHeld => "✋",
         EventType::TestPing => "🔔",
     }
+}
+
+/// What a notice means for its reader and what to do, where there is more to say than the title does.
+pub(super) fn explanation(
+    kind: EventType,
+    cause: Option<Cause>,
+    upstream: Option<&str>,
+    language: Language,
+) -> Option<String> {
+    let upstream = upstream.unwrap_or(pick(language, "La empresa", "The company"));
+    let (es, en) = match (kind, cause) {
+        (EventType::SourceFailing, Some(Cause::Unauthorized)) => (
+            "{} rechaza las credenciales de la API: hay que revisarlas en la configuración.",
+            "{} refuses the API credentials: check them in the configuration.",
+        ),
+        (EventType::SourceFailing, Some(Cause::Transport)) => ("{} no responde.", "{} does not answer."),
+        (EventType::SourceFailing, Some(Cause::Upstream)) => {
+            ("{} responde con un error suyo.", "{} answers with an error of its own.")
+        }
+        (EventType::SourceFailing, Some(Cause::SlowDown)) => {
+            ("{} pide que consultemos más despacio.", "{} asks us to ask less often.")
+        }
+        (EventType::SourceFailing, Some(Cause::Refused | Cause::NotFound)) => {
+            ("{} rechaza la consulta.", "{} refuses the question.")
+        }
+        (EventType::SourceFailing, Some(Cause::Contract)) => {
+            ("{} responde algo que no se puede leer.", "{} answers what cannot be read.")
+        }
+        (EventType::SourceRecovered, _) => {
+            ("Lo que entró mientras tanto se avisa ahora.", "What came in meanwhile is announced now.")
+        }
+        (EventType::FloodHeld, _) => (
+            "Son avisos atrasados. Para enviarlos, quien opera pregonero ejecuta: pregonero release",
+            "They are late messages. To send them, the operator runs: pregonero release",
+        ),
+        (EventType::TestPing, _) => {
+            ("Si podés leer esto, los avisos llegan bien.", "If you can read this, messages arrive.")
+        }
+        _ => return None,
+    };
+    let told = pick(language, es, en).replace("{}", upstream);
+    let comfort = pick(
+        language,
+        " Nada se pierde: lo que entre mientras tanto se avisa después.",
+        " Nothing is lost: what comes in meanwhile is announced later.",
+    );
+    Some(if kind == EventType::SourceFailing { told + comfort } else { told })
 }
 
 /// What happened at the printed time.
@@ -98,12 +147,19 @@ pub(super) const fn status(kind: StatusKind, language: Language) -> Option<&'sta
     Some(pick(language, es, en))
 }
 
-/// A status that no map knows, with its raw text.
-pub(super) fn unknown_status(raw: &str, language: Language) -> String {
-    match language {
+/// A status that no map knows, with its raw text. Whoever hands out goods on a message must not take it for a yes.
+pub(super) fn unknown_status(kind: EventType, raw: &str, language: Language) -> String {
+    let said = match language {
         Language::Es => format!("desconocido: «{raw}»"),
         Language::En => format!("unknown: “{raw}”"),
-    }
+    };
+    let warning = pick(language, "; verificalo antes de entregar", "; check before you hand anything over");
+    if is_income(kind) { said + warning } else { said }
+}
+
+/// Whether the title says that money came in.
+const fn is_income(kind: EventType) -> bool {
+    matches!(kind, EventType::CreditReceived | EventType::LinkPaid | EventType::QrPaid)
 }
 
 /// The labels of references.

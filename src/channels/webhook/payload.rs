@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::config::Detail;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::argentina::{mask_cuit, mask_name, mask_tail};
+use crate::domain::cause::Cause;
 use crate::domain::event::{Body, Event, EventId, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::row::Payer;
@@ -181,6 +182,7 @@ impl<'e> References<'e> {
 struct NoticeData<'e> {
     #[serde(flatten)]
     head: Head<'e>,
+    cause: Option<&'static str>,
     reason: &'e str,
     destination: Option<&'e str>,
     #[serde(serialize_with = "millis_or_null")]
@@ -192,6 +194,7 @@ impl<'e> NoticeData<'e> {
     fn of(event: &'e Event, notice: &'e Notice) -> Self {
         Self {
             head: Head::of(event),
+            cause: notice.cause.map(Cause::as_str),
             reason: &notice.reason,
             destination: notice.destination.as_deref(),
             since: notice.since,
@@ -276,7 +279,7 @@ mod tests {
                 r#"{"type":"source.failing","timestamp":"2026-11-21T14:03:16-03:00","data":{"#,
                 r#""id":"evt_0123456789abcdef0123456789abcdef","account":"centro","upstream":"telepagos","source":"transactions","#,
                 r#""occurred_at":"2026-11-21T14:03:16-03:00","detected_at":"2026-11-21T17:03:22.418Z","late":false,"sandbox":false,"#,
-                r#""reason":"the upstream answers 500","destination":null,"since":"2026-11-21T16:50:00.000Z","count":3}}"#,
+                r#""cause":"upstream","reason":"the upstream answers 500","destination":null,"since":"2026-11-21T16:50:00.000Z","count":3}}"#,
             )
         );
     }

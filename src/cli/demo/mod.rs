@@ -81,7 +81,8 @@ fn configuration(banner: &str, folder: &Path) -> String {
 fn introduce(sandbox: &Sandbox, config: &crate::config::Config) -> anyhow::Result<()> {
     let mut out = Out::new();
     let accounts: Vec<String> = config.accounts().map(|account| account.name.to_string()).collect();
-    out.line("pregonero demo: two pretend upstreams, the daemon, and catchers for webhooks, mail and chat. Nothing leaves this machine.")?;
+    out.line("pregonero demo: two pretend upstreams, the daemon, and catchers for webhooks, mail and chat.")?;
+    out.line("Nothing leaves this machine; the people and payments are invented. Ctrl-C ends it.")?;
     out.line(&format!("  upstreams  {}  {}", sandbox.telepagos_url(), sandbox.sipago_url()))?;
     out.line(&format!("  accounts   {}", accounts.join(", ")))?;
     out.line("  `+` a fact that was found and written down   `→` a delivery and what the other side answered")?;

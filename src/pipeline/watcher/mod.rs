@@ -16,7 +16,7 @@ use tracing::{debug, info};
 
 use self::memory::Memory;
 use self::reading::WatchError;
-use self::trouble::Failures;
+use self::trouble::{Failures, Unreadable};
 use super::Nudge;
 use super::announce::Herald;
 use super::digest::Policy;
@@ -60,6 +60,7 @@ pub struct Watcher {
     witness: Arc<dyn Listener>,
     memory: Memory,
     failures: Failures,
+    unreadable: Unreadable,
     /// Watched things of which only a refund is to be expected.
     ended: HashSet<Task>,
     held_since: Option<Stopwatch>,
@@ -96,6 +97,7 @@ impl Watcher {
             witness,
             memory: Memory::default(),
             failures: Failures::default(),
+            unreadable: Unreadable::default(),
             ended: HashSet::new(),
             held_since: None,
             started: Stopwatch::start(),
@@ -160,9 +162,9 @@ impl Watcher {
         match result {
             Ok(ended) => {
                 self.agenda.feed(work, now, if ended { &Feedback::Ended } else { &Feedback::Done }, chance);
-                if work.is_listing()
-                    && let Err(error) = self.recovered().await
-                {
+                if !work.is_listing() {
+                    self.watched_answered(&work.task());
+                } else if let Err(error) = self.recovered().await {
                     return self.store_backoff(&error);
                 }
                 self.store_answers();
@@ -200,9 +202,10 @@ impl Watcher {
         let whole_account = matches!(error, SourceError::Unauthorized { .. });
         if work.is_listing() || whole_account {
             self.failed(error).await;
-        } else if !matches!(error, SourceError::NotFound) {
-            let error: &(dyn std::error::Error + 'static) = error;
-            debug!(account.name = %self.herald.account, task = ?work.task(), error, "a watched id could not be read");
+        } else if matches!(error, SourceError::NotFound) {
+            self.watched_answered(&work.task());
+        } else {
+            self.watched_failed(work.task(), error);
         }
     }
 

@@ -1,5 +1,6 @@
 //! When a source fails and when it recovers: said once each, in the log and as events.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,7 +9,7 @@ use tracing::{debug, info, warn};
 use super::Watcher;
 use crate::domain::account::{AccountName, SourceKind};
 use crate::domain::event::{EventType, Notice};
-use crate::sources::SourceError;
+use crate::sources::{SourceError, Task};
 use crate::store::{AccountState, Commit, Committed, StoreError, Trouble};
 
 /// So many failures in a row, over at least that time, are announced; refused credentials at once.
@@ -23,6 +24,10 @@ pub(super) struct Failures {
     told: bool,
 }
 
+/// Watched ids that cannot be read, each said once. As many at most as are watched.
+#[derive(Debug, Default)]
+pub(super) struct Unreadable(HashSet<Task>);
+
 impl Watcher {
     /// The listing could not be read.
     pub(super) async fn failed(&mut self, error: &SourceError) {
@@ -35,8 +40,8 @@ impl Watcher {
         if failures.told || !(lasting || matches!(error, SourceError::Unauthorized { .. })) {
             return;
         }
-        let reason = error.to_string();
-        match self.tell(EventType::SourceFailing, since, reason, Some(Trouble { since, announced: true })).await {
+        let notice = Notice { cause: Some(error.cause()), reason: error.to_string(), ..Notice::default() };
+        match self.tell(EventType::SourceFailing, since, notice, Some(Trouble { since, announced: true })).await {
             Ok(()) => self.failures.told = true,
             Err(error) => self.store_failed(&error),
         }
@@ -50,7 +55,27 @@ impl Watcher {
         }
         let listing = self.source.listing();
         let Some(trouble) = self.state().await?.state.troubles.get(&listing).cloned() else { return Ok(()) };
-        self.tell(EventType::SourceRecovered, trouble.since, String::from("the source can be read again"), None).await
+        let notice = Notice { reason: String::from("the source can be read again"), ..Notice::default() };
+        self.tell(EventType::SourceRecovered, trouble.since, notice, None).await
+    }
+
+    /// A watched id could not be read: a paid link may stand behind it, so that the operator must know.
+    pub(super) fn watched_failed(&mut self, task: Task, error: &SourceError) {
+        let (account, class) = (&self.herald.account, error.class());
+        let error: &(dyn std::error::Error + 'static) = error;
+        if self.unreadable.0.contains(&task) {
+            debug!(account.name = %account, ?task, class, error, "a watched id cannot be read");
+        } else {
+            warn!(account.name = %account, ?task, class, error, "a watched id cannot be read; further failures are logged as debug");
+            self.unreadable.0.insert(task);
+        }
+    }
+
+    /// A watched id was read, or is not there yet.
+    pub(super) fn watched_answered(&mut self, task: &Task) {
+        if self.unreadable.0.remove(task) {
+            info!(account.name = %self.herald.account, ?task, "the watched id can be read again");
+        }
     }
 
     /// Writes the trouble, or its end, and its event in one commit. Another replica that was faster has said it already.
@@ -58,7 +83,7 @@ impl Watcher {
         &mut self,
         kind: EventType,
         since: Timestamp,
-        reason: String,
+        notice: Notice,
         trouble: Option<Trouble>,
     ) -> Result<(), StoreError> {
         let listing = self.source.listing();
@@ -67,7 +92,7 @@ impl Watcher {
         if !change(&mut state, listing, trouble) {
             return Ok(());
         }
-        let notice = Notice { destination: None, reason, since: Some(since), count: None };
+        let notice = Notice { since: Some(since), ..notice };
         let event = self.herald.notice(kind, Some(listing), &[&since.to_string()], notice, self.clock.now());
         let commit = Commit {
             account: self.herald.account.clone(),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CodecError, from_json, instant, to_json, word};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
+use crate::domain::cause::Cause;
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::row::{Label, OperationKind, Payer, References, StatusKind};
@@ -119,6 +120,9 @@ struct StoredNotice {
     /// Destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     d: Option<String>,
+    /// Cause.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    k: Option<String>,
     /// Reason.
     r: String,
     /// Since, RFC 3339.
@@ -241,6 +245,7 @@ impl StoredNotice {
     fn of(notice: &Notice) -> Self {
         Self {
             d: notice.destination.clone(),
+            k: notice.cause.map(|cause| cause.as_str().to_owned()),
             r: notice.reason.clone(),
             s: notice.since.map(|since| since.to_string()),
             c: notice.count,
@@ -249,7 +254,9 @@ impl StoredNotice {
 
     fn read(self) -> Result<Notice, CodecError> {
         let since = self.s.map(|since| instant(WHAT, &since)).transpose()?;
-        Ok(Notice { destination: self.d, reason: self.r, since, count: self.c })
+        // A cause of a later release is none to this one; the reason says it in words.
+        let cause = self.k.as_deref().and_then(Cause::from_name);
+        Ok(Notice { destination: self.d, cause, reason: self.r, since, count: self.c })
     }
 }
 
@@ -293,6 +300,7 @@ mod tests {
         assert_eq!(
             notice.body,
             Body::Notice(Notice {
+                cause: None,
                 destination: Some("erp".to_owned()),
                 reason: "no answer".to_owned(),
                 since: Some("2026-11-20T00:00:00Z".parse().unwrap()),
@@ -341,7 +349,9 @@ mod tests {
                 sandbox,
                 body: if notice {
                     let reason = b.unwrap_or_default();
-                    Body::Notice(Notice { destination: a, reason, since: Timestamp::new(secs, 0).ok(), count })
+                    let (cause, since) = (Cause::from_name(&reason), Timestamp::new(secs, 0).ok());
+                    let cause = cause.or_else(|| c.is_some().then_some(Cause::Contract));
+                    Body::Notice(Notice { destination: a, cause, reason, since, count })
                 } else {
                     Body::Payment(Box::new(Payment {
                         amount: Money::from_cents(money.0),

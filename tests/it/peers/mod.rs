@@ -8,6 +8,7 @@ mod webhooks;
 use std::time::Duration;
 
 use stranger::Stranger;
+pub(crate) use stranger::python_with;
 
 use crate::support::{House, Memory};
 

@@ -50,7 +50,7 @@ impl Stranger {
 }
 
 /// The Python that has this module: `$TEST_PYTHON`, else the first in `PATH`, else Debian's.
-async fn python_with(module: &str) -> String {
+pub(crate) async fn python_with(module: &str) -> String {
     let named = std::env::var("TEST_PYTHON").ok().filter(|name| !name.is_empty());
     let candidates = named.into_iter().chain(["python3", "/usr/bin/python3"].map(str::to_owned));
     for python in candidates {
