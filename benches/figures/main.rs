@@ -1,6 +1,7 @@
 //! All figures in one table: `cargo bench --bench figures`.
 //!
-//! Ratios are of one run on one machine; absolute times are noisy. `cargo bench --bench figures -- quick` is shorter.
+//! Ratios are of one run on one machine; absolute times are noisy. `cargo bench --bench figures -- quick` is shorter,
+//! and `reading`, `commits`, `throughput`, `latency` and `recovery` pick parts.
 #![expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
@@ -55,17 +56,30 @@ fn main() {
         return;
     }
     let quick = arguments.iter().any(|argument| argument == "quick");
-    runtime.block_on(all(if quick { 1 } else { 5 }));
+    runtime.block_on(all(if quick { 1 } else { 5 }, &arguments));
 }
 
-async fn all(runs: usize) {
+async fn all(runs: usize, arguments: &[String]) {
+    const PARTS: [&str; 5] = ["reading", "commits", "throughput", "latency", "recovery"];
+    let named = arguments.iter().any(|argument| PARTS.contains(&argument.as_str()));
+    let wanted = |part: &str| !named || arguments.iter().any(|argument| argument == part);
     machine();
     println!("{:<58} {:>12} {:>12} {:>12}  goal", "figure", "min", "median", "max");
-    reading(runs).await;
-    commits(runs).await;
-    end_to_end(runs).await;
-    latency().await;
-    recovery().await;
+    if wanted("reading") {
+        reading(runs).await;
+    }
+    if wanted("commits") {
+        commits(runs).await;
+    }
+    if wanted("throughput") {
+        end_to_end(runs).await;
+    }
+    if wanted("latency") {
+        latency().await;
+    }
+    if wanted("recovery") {
+        recovery().await;
+    }
 }
 
 fn machine() {
@@ -138,7 +152,7 @@ async fn commits(runs: usize) {
 }
 
 async fn end_to_end(runs: usize) {
-    const BURST: usize = 20_000;
+    const BURST: usize = 10_000;
     const AT_ONCE: usize = 64;
     let mut results: Vec<(&str, Vec<daemon::Run>, Vec<f64>)> =
         vec![("embedded", Vec::new(), Vec::new()), ("Redis", Vec::new(), Vec::new())];

@@ -85,7 +85,7 @@ impl Money {
             }
             None => (text, 0),
         };
-        if exponent.abs() > 30 {
+        if exponent.unsigned_abs() > 30 {
             return if mantissa.bytes().all(|b| matches!(b, b'0' | b'.' | b'-')) {
                 Ok(Self(0))
             } else {
@@ -255,6 +255,7 @@ mod tests {
         assert_eq!(number("1e400"), Err(MoneyError::OutOfRange));
         assert_eq!(number("1e99999999999999999999"), Err(MoneyError::OutOfRange));
         assert_eq!(number("0e400"), Ok(0));
+        assert_eq!(number("1e-2147483648"), Err(MoneyError::OutOfRange));
         assert_eq!(number("92233720368547758.08"), Err(MoneyError::OutOfRange));
     }
 

@@ -81,7 +81,7 @@ async fn read(mut answer: reqwest::Response, cap: usize) -> Result<Bytes, Unread
         if body.len().saturating_add(chunk.len()) > cap {
             return Err(Unread::TooLarge);
         }
-        if body.is_empty() && chunk.len() == announced {
+        if announced > 0 && body.is_empty() && chunk.len() == announced {
             return Ok(chunk);
         }
         body.extend_from_slice(&chunk);
@@ -105,7 +105,11 @@ fn classify(error: reqwest::Error, timeout: Duration) -> TransportError {
     let cause: Cause = Box::new(error);
     if words.contains("dns error") || words.contains("failed to lookup") {
         TransportError::Dns(cause)
-    } else if words.contains("certificate") || words.contains("tls") || words.contains("handshake") {
+    } else if words.contains("certificate")
+        || words.contains("tls")
+        || words.contains("handshake")
+        || words.contains("corrupt message")
+    {
         TransportError::Tls(cause)
     } else if is_connect {
         TransportError::Connect(cause)

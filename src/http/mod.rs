@@ -2,6 +2,8 @@
 //! clients run over sockets and, in a simulation, without any.
 
 mod client;
+#[cfg(test)]
+mod sockets;
 
 use std::time::Duration;
 

@@ -8,7 +8,8 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +22,7 @@ use crate::channels::{Channel, Dispatch, Report};
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::delivery::{Attempt, FailureClass, Outcome, Verdict, judge};
 use crate::domain::retry::{Schedule, backoff};
-use crate::store::{Lease, Settlement, Store, StoreError};
+use crate::store::{Exchange, Lease, Settlement, Store, StoreError, Want};
 
 /// The longest sleep without a look at the store: another replica's commits give no nudge here.
 const IDLE: Duration = Duration::from_secs(30);
@@ -31,6 +32,12 @@ const FLOOR: Duration = Duration::from_millis(5);
 
 /// The most settlements in one exchange.
 const BATCH: usize = 512;
+
+/// So many ended attempts are worth a second exchange beside the one on its way.
+const SECOND: usize = 16;
+
+/// The most turns of one step, so that a busy loop still looks up.
+const ROUNDS: usize = 1_024;
 
 /// Told of every attempt that was judged: the terminal of `demo`, metrics.
 pub trait Witness: Send + Sync + std::fmt::Debug {
@@ -127,44 +134,77 @@ impl Dispatcher {
         if self.settlements.is_empty() && wants.is_empty() {
             return wake.map_or(IDLE, |wake| wake.saturating_duration_since(now)).clamp(FLOOR, IDLE);
         }
-        let count = self.settlements.len().min(BATCH);
-        let batch: Vec<Settlement> = self.settlements.drain(..count).collect();
-        let store = Arc::clone(&self.store);
-        let mut exchange = std::pin::pin!(store.exchange(&batch, &wants));
-        // Hands that become free during the round trip take from the queue at once.
-        let exchanged = loop {
+        self.exchange(wants, wake, now).await
+    }
+
+    /// Exchanges until nothing is left to settle; while one exchange is on its way, the attempts that end meanwhile begin
+    /// others, and once some have ended a second exchange settles them.
+    async fn exchange(&mut self, wants: Vec<Want>, wake: Option<Instant>, now: Instant) -> Duration {
+        let mut due = IDLE;
+        let mut asking = !wants.is_empty();
+        let mut under_way = FuturesUnordered::new();
+        under_way.push(trip(Arc::clone(&self.store), self.take_batch(), wants));
+        for _ in 0..ROUNDS {
             tokio::select! {
-                exchanged = &mut exchange => break exchanged,
-                Some(ended) = self.ended.1.recv() => {
+                Some(Trip { batch, asked, result }) = under_way.next() => match result {
+                    Ok(exchange) => {
+                        due = due.min(self.exchanged(&batch, exchange));
+                        asking &= !asked;
+                    }
+                    Err(error) => {
+                        self.settlements.splice(0..0, batch);
+                        due = self.store_failed(&error);
+                        break;
+                    }
+                },
+                Some(ended) = self.ended.1.recv(), if !under_way.is_empty() => {
                     self.judge(ended);
                     self.begin();
+                    if under_way.len() == 1 && self.settlements.len() >= SECOND {
+                        // Two may settle at once, but only one asks: room is counted when its leases are in.
+                        let wants = if asking { Vec::new() } else { self.outbox.wants(Instant::now()).0 };
+                        asking |= !wants.is_empty();
+                        under_way.push(trip(Arc::clone(&self.store), self.take_batch(), wants));
+                    }
                 }
-            }
-        };
-        match exchanged {
-            Ok(exchanged) => {
-                self.recovered();
-                note_lost(&batch, &exchanged.settled);
-                self.settled(&batch);
-                let leased = exchanged.leases.len();
-                self.outbox.queue(exchanged.leases, Instant::now());
-                self.begin();
-                if !self.settlements.is_empty() {
-                    return Duration::ZERO;
-                }
-                let due = match exchanged.next_due {
-                    // More is due than there was room for: an ending attempt will ask again.
-                    Some(due) if due.is_zero() && leased > 0 => IDLE,
-                    Some(due) => due,
-                    None => IDLE,
-                };
-                wake.map_or(due, |wake| due.min(wake.saturating_duration_since(now))).clamp(FLOOR, IDLE)
-            }
-            Err(error) => {
-                self.settlements.splice(0..0, batch.iter().cloned());
-                self.store_failed(&error)
+                else => break,
             }
         }
+        // What is still on its way is waited for: its settlements must not be written twice.
+        while let Some(Trip { batch, result, .. }) = under_way.next().await {
+            match result {
+                Ok(exchange) => due = due.min(self.exchanged(&batch, exchange)),
+                Err(error) => {
+                    self.settlements.splice(0..0, batch);
+                    due = self.store_failed(&error);
+                }
+            }
+        }
+        if !self.settlements.is_empty() && self.store_failures == 0 {
+            return Duration::ZERO;
+        }
+        wake.map_or(due, |wake| due.min(wake.saturating_duration_since(now))).clamp(FLOOR, IDLE)
+    }
+
+    /// Takes in an answer of the store; how long until something else is due.
+    fn exchanged(&mut self, batch: &[Settlement], exchange: Exchange) -> Duration {
+        self.recovered();
+        note_lost(batch, &exchange.settled);
+        self.settled(batch);
+        let leased = exchange.leases.len();
+        self.outbox.queue(exchange.leases, Instant::now());
+        self.begin();
+        match exchange.next_due {
+            // More is due than there was room for: an ending attempt will ask again.
+            Some(due) if due.is_zero() && leased > 0 => IDLE,
+            Some(due) => due,
+            None => IDLE,
+        }
+    }
+
+    fn take_batch(&mut self) -> Vec<Settlement> {
+        let count = self.settlements.len().min(BATCH);
+        self.settlements.drain(..count).collect()
     }
 
     fn begin(&mut self) {
@@ -275,6 +315,18 @@ impl Dispatcher {
             }
         }
     }
+}
+
+/// One round trip, with what it carried, so that it can be carried again.
+struct Trip {
+    batch: Vec<Settlement>,
+    asked: bool,
+    result: Result<Exchange, StoreError>,
+}
+
+async fn trip(store: Arc<dyn Store>, batch: Vec<Settlement>, wants: Vec<Want>) -> Trip {
+    let result = store.exchange(&batch, &wants).await;
+    Trip { batch, asked: !wants.is_empty(), result }
 }
 
 fn note_lost(batch: &[Settlement], written: &[bool]) {

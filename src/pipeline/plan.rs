@@ -18,8 +18,8 @@ use crate::domain::row::Row;
 use crate::sources::Snapshot;
 use crate::store::{AccountState, Announcement, Commit, LedgerWrite};
 
-/// The most events of one commit: some 2 MiB, and deliveries begin while the rest is written.
-const CHUNK: usize = 1_000;
+/// The most events of one commit: some MiB at once, and deliveries begin while the rest is written.
+const CHUNK: usize = 500;
 
 /// A fact that is to be told.
 #[derive(Clone, Copy, Debug)]
@@ -50,16 +50,34 @@ pub(super) struct Inputs<'a> {
     pub(super) told: Vec<Told>,
 }
 
-/// The changes of one partition; `None` where one is written already.
+/// The changes of one partition, sorted by slot, and which of them are written already.
 pub(super) struct Part {
     partition: Partition,
     version: u64,
-    changes: Vec<Option<Change>>,
+    changes: Vec<Change>,
+    written: Vec<bool>,
 }
 
 impl Part {
     pub(super) fn new(partition: Partition, version: u64, changes: Vec<Change>) -> Self {
-        Self { partition, version, changes: changes.into_iter().map(Some).collect() }
+        Self { partition, version, written: vec![false; changes.len()], changes }
+    }
+
+    /// The change of a slot, once.
+    fn take(&mut self, slot: &Slot) -> Option<Change> {
+        let place = self.changes.binary_search_by_key(slot, |change| change.slot).ok()?;
+        let written = self.written.get_mut(place)?;
+        if std::mem::replace(written, true) {
+            return None;
+        }
+        let change = self.changes.get_mut(place)?;
+        Some(Change { slot: change.slot, memories: std::mem::take(&mut change.memories) })
+    }
+
+    /// What was not taken.
+    fn rest(self) -> Vec<Change> {
+        let left = self.changes.into_iter().zip(self.written).filter(|(_, written)| !*written);
+        left.map(|(change, _)| change).collect()
     }
 }
 
@@ -70,8 +88,6 @@ pub(super) struct Plan<'a> {
     early: VecDeque<Told>,
     /// Told in the last commit.
     late: Vec<Told>,
-    /// The place of a slot: index of its partition and of its change there.
-    places: HashMap<Slot, (usize, usize)>,
     held: usize,
     first_held: Option<EventId>,
     finished: bool,
@@ -84,15 +100,8 @@ impl<'a> Plan<'a> {
         let when = |told: &Told| rows.get(told.row).map(|row| (row.occurred.day(), row.occurred.instant()));
         inputs.told.sort_by_key(when);
         let told = std::mem::take(&mut inputs.told);
-        let mut plan = Self {
-            inputs,
-            early: VecDeque::new(),
-            late: Vec::new(),
-            places: HashMap::new(),
-            held: 0,
-            first_held: None,
-            finished: false,
-        };
+        let mut plan =
+            Self { inputs, early: VecDeque::new(), late: Vec::new(), held: 0, first_held: None, finished: false };
         let old: Vec<&Told> = told.iter().filter(|told| plan.is_old(told)).collect();
         let limit = plan.inputs.policy.flood.limit;
         if limit > 0 && old.len() > limit {
@@ -105,7 +114,6 @@ impl<'a> Plan<'a> {
         } else {
             let (late, early): (Vec<Told>, Vec<Told>) = told.into_iter().partition(|told| told.shares);
             (plan.late, plan.early) = (late, Vec::into(early));
-            plan.places = places(&plan.inputs.parts);
         }
         plan
     }
@@ -138,10 +146,8 @@ impl<'a> Plan<'a> {
             slot = Some(told.from);
             self.early.pop_front();
             announcements.extend(self.announce(&told));
-            let place = self.places.remove(&told.from);
-            let change =
-                place.and_then(|(part, place)| self.inputs.parts.get_mut(part)?.changes.get_mut(place)?.take());
-            if let (Some((part, _)), Some(change)) = (place, change) {
+            let parts = self.inputs.parts.iter_mut().enumerate();
+            for (part, change) in parts.filter_map(|(index, part)| Some((index, part.take(&told.from)?))) {
                 changes.entry(part).or_default().push(change);
             }
         }
@@ -161,11 +167,12 @@ impl<'a> Plan<'a> {
         let mut announcements: Vec<Announcement> = late.iter().filter_map(|told| self.announce(told)).collect();
         announcements.extend(self.flood_notice());
         let mut ledgers = Vec::new();
-        for Part { partition, version, changes } in std::mem::take(&mut self.inputs.parts) {
-            let changes: Vec<Change> = changes.into_iter().flatten().collect();
+        for part in std::mem::take(&mut self.inputs.parts) {
+            let (partition, expected) = (part.partition.clone(), part.version);
+            let changes = part.rest();
             // An unread partition is written even if it is empty: from then on it is no baseline.
-            if version == 0 || !changes.is_empty() {
-                ledgers.push(LedgerWrite { partition, expected: version, changes });
+            if expected == 0 || !changes.is_empty() {
+                ledgers.push(LedgerWrite { partition, expected, changes });
             }
         }
         ledgers.append(&mut self.inputs.book_writes);
@@ -220,12 +227,4 @@ impl<'a> Plan<'a> {
     fn row(&self, told: &Told) -> Option<&'a Row> {
         self.inputs.snapshot.rows.get(told.row)
     }
-}
-
-fn places(parts: &[Part]) -> HashMap<Slot, (usize, usize)> {
-    let of = |(index, part): (usize, &'_ Part)| -> Vec<(Slot, (usize, usize))> {
-        let changes = part.changes.iter().enumerate();
-        changes.filter_map(|(place, change)| Some((change.as_ref()?.slot, (index, place)))).collect()
-    };
-    parts.iter().enumerate().flat_map(of).collect()
 }

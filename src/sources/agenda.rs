@@ -82,7 +82,7 @@ pub struct Next {
 }
 
 /// How a piece of work went.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Feedback<'a> {
     /// It was read and committed.
     Done,
@@ -294,7 +294,7 @@ mod tests {
         let mut contacted = None;
         while let Some(work) = agenda.next(now, today(), contacted).work {
             agenda.feed(&work, now, &Feedback::Done, 0.5);
-            contacted = contacted.or(work.is_listing().then(|| today()));
+            contacted = contacted.or(work.is_listing().then(today));
             done.push(work.task());
             assert!(done.len() < 100, "it never ends");
         }

@@ -4,9 +4,9 @@
 //! ever becomes a float.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::SourceError;
@@ -19,14 +19,14 @@ use jiff::tz::TimeZone;
 /// The longest piece of an upstream's own words that is kept.
 const MESSAGE: usize = 200;
 
-/// So many digits are not repeated. A CUIT has eleven, its middle eight; a date without dashes goes with them.
+/// So many digits in a row may be a document, an account or a card, and are cut from an upstream's words.
 const LONG_NUMBER: usize = 7;
 
 /// A field as it was printed.
 pub(super) type Field<'a> = Option<&'a RawValue>;
 
 /// The text of a string, or the digits of a number; `None` for null, absent, empty or anything else.
-pub(super) fn text<'a>(field: Field<'a>) -> Option<Cow<'a, str>> {
+pub(super) fn text(field: Field<'_>) -> Option<Cow<'_, str>> {
     let raw = field?.get();
     let text = match raw.as_bytes().first()? {
         b'"' => match raw.get(1..raw.len().checked_sub(1)?) {
@@ -53,11 +53,37 @@ pub(super) fn id(field: Field<'_>) -> Option<String> {
     string(field).filter(|id| id != "0")
 }
 
+/// Yes or no, where the upstream says either: a bool, a number, or a word.
+pub(super) fn yes_or_no(field: Field<'_>) -> Option<bool> {
+    let text = text(field)?.to_lowercase();
+    match text.as_str() {
+        "true" | "yes" | "si" | "sí" | "y" | "s" => Some(true),
+        "false" | "no" | "n" => Some(false),
+        number if number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') => {
+            Some(number.bytes().any(|byte| matches!(byte, b'1'..=b'9')))
+        }
+        _ => None,
+    }
+}
+
 /// Whether a flag is set: `true`, a number other than 0, or one of the words for yes.
 pub(super) fn flag(field: Field<'_>) -> bool {
-    text(field).is_some_and(|text| {
-        matches!(text.to_ascii_lowercase().as_str(), "true" | "1" | "yes" | "si" | "sí" | "y" | "s")
-    })
+    yes_or_no(field).unwrap_or(false)
+}
+
+/// One record. Only an object is one: serde alone would take a list for a record, field by field.
+pub(super) fn record<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Option<T> {
+    if raw.get().starts_with('{') { serde_json::from_str(raw.get()).ok() } else { None }
+}
+
+/// The first item of a list.
+pub(super) fn first(raw: &RawValue) -> Option<&RawValue> {
+    serde_json::from_str::<Vec<&RawValue>>(raw.get()).ok()?.first().copied()
+}
+
+/// A part of a record; empty where there is none or something else.
+pub(super) fn part<'a, T: Deserialize<'a> + Default>(field: Field<'a>) -> T {
+    field.and_then(record).unwrap_or_default()
 }
 
 /// An amount: a JSON number is read as such, a string in the account's dialect.
@@ -139,24 +165,24 @@ pub(super) fn reject(
 
 /// The names of a record's fields and the kinds of their values: enough to see what is wrong, nothing about anybody.
 fn shape(raw: &str) -> String {
-    let Ok(Value::Object(fields)) = serde_json::from_str(raw) else { return kind(raw).to_owned() };
-    let mut shape: Vec<String> =
-        fields.iter().take(40).map(|(name, value)| format!("{}:{}", clean(name, 40), kind_of(value))).collect();
+    let Ok(fields) = serde_json::from_str::<BTreeMap<String, &RawValue>>(raw) else { return kind(raw).to_owned() };
+    let named = |(name, value): (&String, &&RawValue)| format!("{}:{}", clean(name, 40), kind_of(value.get()));
+    let mut shape: Vec<String> = fields.iter().take(40).map(named).collect();
     if fields.len() > 40 {
         shape.push(String::from("…"));
     }
     shape.join(" ")
 }
 
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(text) if text.is_empty() => "empty",
-        Value::String(_) => "string",
-        Value::Array(_) => "list",
-        Value::Object(_) => "object",
+fn kind_of(raw: &str) -> &'static str {
+    match raw.as_bytes() {
+        [b'n', ..] => "null",
+        [b't' | b'f', ..] => "bool",
+        [b'"', b'"'] => "empty",
+        [b'"', ..] => "string",
+        [b'[', ..] => "list",
+        [b'{', ..] => "object",
+        _ => "number",
     }
 }
 
@@ -174,8 +200,8 @@ fn kind(raw: &str) -> &'static str {
     }
 }
 
-/// An upstream's own words from an error body, without our secrets, long numbers and control characters, shortened;
-/// empty if there are none.
+/// An upstream's own words from an error body, without `secrets` and long numbers, shortened and without control
+/// characters; empty if there are none.
 pub(super) fn message(body: &[u8], secrets: &[&str]) -> String {
     #[derive(Deserialize)]
     struct Words<'a> {
@@ -186,12 +212,30 @@ pub(super) fn message(body: &[u8], secrets: &[&str]) -> String {
         #[serde(borrow, default)]
         error: Field<'a>,
     }
-    let Ok(words) = serde_json::from_slice::<Words<'_>>(body) else { return String::new() };
+    let Ok(words) = object::<Words<'_>>(body) else { return String::new() };
     let words = text(words.message).or_else(|| text(words.status_text)).or_else(|| text(words.error));
-    // Secrets first: what is cut or shortened is not found any more.
-    let hide = |words: String, secret: &&str| words.replace(secret, "…");
-    let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-    words.map(|words| clean(&secrets.fold(words.into_owned(), hide), MESSAGE)).unwrap_or_default()
+    // Cut out before it is shortened, so that no half of a secret stays at the end.
+    let safe = |words: Cow<'_, str>| {
+        let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+        without_numbers(&secrets.fold(words.into_owned(), |words, secret| words.replace(secret, "…")))
+    };
+    words.map(|words| clean(&safe(words), MESSAGE)).unwrap_or_default()
+}
+
+/// Without digits in long rows and without mail addresses: nobody's document stands in an error.
+fn without_numbers(words: &str) -> String {
+    let masked = |word: &str| {
+        if word.contains('@') {
+            return String::from("…");
+        }
+        let runs = word.split_inclusive(|c: char| !c.is_ascii_digit());
+        runs.map(|run| {
+            let number = run.trim_end_matches(|c: char| !c.is_ascii_digit());
+            if number.len() < LONG_NUMBER { run.to_owned() } else { run.replace(number, "…") }
+        })
+        .collect()
+    };
+    words.split(' ').map(masked).collect::<Vec<String>>().join(" ")
 }
 
 /// `{"status":"error"}`, whatever the HTTP status says.
@@ -206,29 +250,19 @@ pub(super) fn is_error(body: &[u8]) -> bool {
     let head = body.get(..200.min(body.len())).unwrap_or_default();
     let suspicious = small || head.windows(5).any(|window| window.eq_ignore_ascii_case(b"error"));
     suspicious
-        && serde_json::from_slice::<Envelope<'_>>(body)
+        && object::<Envelope<'_>>(body)
             .is_ok_and(|envelope| text(envelope.status).is_some_and(|status| status.eq_ignore_ascii_case("error")))
 }
 
 fn clean(text: &str, most: usize) -> String {
-    let (mut cleaned, mut number) = (String::new(), String::new());
-    for c in text.chars().filter(|c| !c.is_control()).take(most).chain(['\0']) {
-        if c.is_ascii_digit() {
-            number.push(c);
-            continue;
-        }
-        // A long number may be somebody's: a CUIT, an account, a card.
-        cleaned.push_str(if number.len() < LONG_NUMBER { &number } else { "…" });
-        number.clear();
-        cleaned.extend(Some(c).filter(|c| *c != '\0'));
-    }
-    cleaned
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use serde_json::Value;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -274,28 +308,65 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_short_and_harmless() {
-        assert_eq!(message(br#"{"message":"no\u0007 se\n puede"}"#, &[]), "no se puede");
-        assert_eq!(message(b"<html>", &[]), "");
-        assert_eq!(message(format!(r#"{{"message":"{}"}}"#, "x".repeat(5_000)).as_bytes(), &[]).len(), MESSAGE);
+    fn a_flag_is_said_or_not() {
+        for (json, expected) in [
+            ("true", Some(true)),
+            ("\"SÍ\"", Some(true)),
+            ("2", Some(true)),
+            ("1.0", Some(true)),
+            ("\"0\"", Some(false)),
+            ("0.00", Some(false)),
+            ("\"No\"", Some(false)),
+            ("\"quizás\"", None),
+            ("-1", None),
+            ("null", None),
+            ("{}", None),
+        ] {
+            assert_eq!(yes_or_no(Some(&raw(json))), expected, "{json}");
+        }
     }
 
     #[test]
-    fn messages_repeat_no_secret_and_nobodys_number() {
-        let told = |words: &str| message(format!(r#"{{"message":"{words}"}}"#).as_bytes(), &["", "t0ken-20261121"]);
-        assert_eq!(told("el token t0ken-20261121 no vale"), "el token … no vale");
-        assert_eq!(told("CUIT 20-26756539-3, CVU 0000053609355107123642"), "CUIT 20-…-3, CVU …");
-        assert_eq!(told("error 4711 del 21/11/2026"), "error 4711 del 21/11/2026");
-        let long = format!("{}t0ken-20261121", "x".repeat(MESSAGE - 5));
-        assert!(!told(&long).contains("t0ken"), "a secret is not cut in half");
+    fn a_record_is_an_object_and_nothing_else() {
+        #[derive(Default, Deserialize)]
+        struct One<'a> {
+            #[serde(borrow, default)]
+            name: Field<'a>,
+        }
+        assert_eq!(text(part::<One<'_>>(Some(&raw(r#"{"name":"a"}"#))).name).as_deref(), Some("a"));
+        for odd in [r#"["a"]"#, r#""a""#, "7", "[]", "true"] {
+            assert!(record::<One<'_>>(&raw(odd)).is_none(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn messages_name_nobody() {
+        let body = |words: &str| format!(r#"{{"message":"{words}"}}"#);
+        for (words, expected) in [
+            ("CUIT 27-11111111-2, CVU 0000003100000000000017.", "CUIT 27-…-2, CVU …."),
+            ("página 12 de 345678", "página 12 de 345678"),
+            ("ana@correo.example no existe", "… no existe"),
+            ("2024-05-28T12:30:04Z", "2024-05-28T12:30:04Z"),
+        ] {
+            assert_eq!(message(body(words).as_bytes(), &[]), expected);
+        }
+        assert_eq!(message(body("clave sesamo mala").as_bytes(), &["sesamo", ""]), "clave … mala");
+    }
+
+    #[test]
+    fn messages_are_short_and_harmless() {
+        assert_eq!(message(br#"{"message":"no\u0007 se\n puede"}"#, &[]), "no se puede");
+        assert_eq!(message(b"<html>", &[]), "");
+        assert_eq!(message(br#"["x", "y"]"#, &[]), "", "a list has no fields");
+        assert_eq!(message(format!(r#"{{"message":"{}"}}"#, "x".repeat(5_000)).as_bytes(), &[]).len(), MESSAGE);
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-            let _ = message(&body, &["a"]);
-            let _ = object::<Value>(&body);
-            let _ = shape(&String::from_utf8_lossy(&body));
+            drop(message(&body, &["a", ""]));
+            drop(object::<Value>(&body));
+            drop(shape(&String::from_utf8_lossy(&body)));
         }
     }
 }

@@ -7,6 +7,8 @@
 pub mod agenda;
 pub mod gate;
 mod json;
+#[cfg(test)]
+mod scripted;
 pub mod sipago;
 pub mod telepagos;
 mod words;

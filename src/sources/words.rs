@@ -7,13 +7,33 @@ use std::collections::BTreeMap;
 
 use crate::domain::row::{OperationKind, StatusKind};
 
-/// Stems of status words, in the order in which they are tried: "pendiente de aprobación" is pending.
-const STATUS: [(StatusKind, &[&str]); 5] = [
+/// Stems of status words, in the order in which they are tried: "pendiente de aprobación" is pending. A stem that
+/// begins with a space stands at the beginning of a word only: "abono aprobado" is not "no aprobado".
+const STATUS: [(StatusKind, &[&str]); 4] = [
     (StatusKind::Reversed, &["revers", "revert", "devuel", "devol", "reembols", "refund", "contracargo", "chargeback"]),
     (StatusKind::Cancelled, &["cancel", "anulad"]),
     (
         StatusKind::Rejected,
-        &["rechaz", "deneg", "denied", "fallid", "failed", "error", "reject", "declin", "vencid", "expir", "no aprob"],
+        &[
+            "rechaz",
+            "deneg",
+            "denied",
+            "fallid",
+            "failed",
+            "error",
+            "reject",
+            "declin",
+            "vencid",
+            "expir",
+            " no aprob",
+            " not approv",
+            " no acept",
+            " not accept",
+            " no exitos",
+            " desaprob",
+            " disapprov",
+            " unsuccess",
+        ],
     ),
     (
         StatusKind::Pending,
@@ -21,40 +41,45 @@ const STATUS: [(StatusKind, &[&str]); 5] = [
             "pend",
             "procesando",
             "en proceso",
-            "en_proceso",
             "processing",
             "in process",
-            "in_process",
             "en curso",
             "inicia",
             "espera",
             "waiting",
-        ],
-    ),
-    (
-        StatusKind::Approved,
-        &[
-            "aprob",
-            "acredit",
-            "complet",
-            "exitos",
-            "confirm",
-            "procesad",
-            "processed",
-            "realiz",
-            "success",
-            "approv",
-            "paid",
-            "pagad",
-            "cobrad",
-            "finaliz",
-            "acept",
-            "accept",
+            " a cobrar",
+            " por cobrar",
+            " a pagar",
+            " por pagar",
         ],
     ),
 ];
 
-const REFUND: &[&str] = &["devol", "devuel", "reembols", "revers", "refund", "contracargo", "chargeback", "invers"];
+/// Stems of the words for money that is there.
+const APPROVED: &[&str] = &[
+    "aprob",
+    "acredit",
+    "complet",
+    "exitos",
+    "confirm",
+    "procesad",
+    "processed",
+    "realiz",
+    "success",
+    "approv",
+    "paid",
+    "pagad",
+    "cobrad",
+    "finaliz",
+    "acept",
+    "accept",
+];
+
+/// What stands before such a stem where the money is not there yet: "no acreditada", "a acreditar", "unpaid".
+const NOT_YET: &[&str] = &[" no ", " not ", " sin ", " a ", " por ", " in", " un", " im"];
+
+const REFUND: &[&str] =
+    &["devol", "devuel", "reembols", "revers", "refund", "contracargo", "chargeback", "inversa", "inverso", "inverse"];
 const VOID: &[&str] = &["anulac", "anulad", "void", "cancel"];
 const SALE: &[&str] = &["venta", "sale", "compra", "purchase", "pago", "payment", "cobro", "credit"];
 
@@ -63,12 +88,27 @@ pub(super) fn status(raw: &str, map: &BTreeMap<String, StatusKind>) -> StatusKin
     if let Some(kind) = map.get(&key(raw)) {
         return *kind;
     }
-    let folded = fold(raw);
-    if folded == "ok" {
+    let folded = format!(" {}", fold(raw).replace(['_', '-'], " "));
+    if folded == " ok" {
         return StatusKind::Approved;
     }
     let fits = |stems: &[&str]| stems.iter().any(|stem| folded.contains(stem));
-    STATUS.iter().find(|(_, stems)| fits(stems)).map_or(StatusKind::Unknown, |(kind, _)| *kind)
+    if let Some((kind, _)) = STATUS.iter().find(|(_, stems)| fits(stems)) {
+        return *kind;
+    }
+    let not_yet = |place: usize| {
+        let before = folded.get(..place).unwrap_or_default();
+        NOT_YET.iter().any(|word| before.ends_with(word))
+    };
+    let mut kind = StatusKind::Unknown;
+    // `contains` is much cheaper than `match_indices`, and this runs for every row.
+    for stem in APPROVED.iter().filter(|stem| folded.contains(**stem)) {
+        if folded.match_indices(stem).any(|(place, _)| not_yet(place)) {
+            return StatusKind::Pending;
+        }
+        kind = StatusKind::Approved;
+    }
+    kind
 }
 
 /// The meaning of an operation's raw word or of its name, or `None` where neither says more than its direction.
@@ -96,6 +136,12 @@ pub(super) fn is_not_found(message: &str) -> bool {
     ["not found", "no existe", "inexistente", "no encontrad", "no se encontr", "no hay"]
         .iter()
         .any(|words| folded.contains(words))
+}
+
+/// Whether an upstream's words say that the token is no longer good.
+pub(super) fn is_token_refused(message: &str) -> bool {
+    let folded = fold(message);
+    ["token", "unauthenticated", "no autenticad", "sesion"].iter().any(|words| folded.contains(words))
 }
 
 /// The form of a raw word that the maps of the configuration are keyed by.
@@ -135,6 +181,16 @@ mod tests {
             ("Anulada", StatusKind::Cancelled),
             ("", StatusKind::Unknown),
             ("X-17", StatusKind::Unknown),
+            ("EN_PROCESO", StatusKind::Pending),
+            ("No acreditada", StatusKind::Pending),
+            ("A acreditar", StatusKind::Pending),
+            ("por cobrar", StatusKind::Pending),
+            ("Incompleta", StatusKind::Pending),
+            ("unpaid", StatusKind::Pending),
+            ("NO_APROBADA", StatusKind::Rejected),
+            ("Unsuccessful", StatusKind::Rejected),
+            ("Abono aprobado", StatusKind::Approved),
+            ("Transferencia acreditada", StatusKind::Approved),
         ] {
             assert_eq!(status(raw, &BTreeMap::new()), kind, "{raw}");
         }
@@ -143,6 +199,8 @@ mod tests {
             ("ANULACIÓN", Some(OperationKind::Void)),
             ("Venta", Some(OperationKind::Credit)),
             ("Transferencia recibida", None),
+            ("Operación inversa", Some(OperationKind::Refund)),
+            ("Inversión en fondo común", None),
         ] {
             assert_eq!(operation(raw, None, &BTreeMap::new()), kind, "{raw}");
         }

@@ -168,7 +168,8 @@ pub struct Exchange {
     /// New leases; of one destination in the order of due time, then of the facts.
     pub leases: Vec<Lease>,
     /// How long until the earliest delivery that was asked for and not leased falls due; `None` when there is none.
-    /// Zero when more is due already than there was room for.
+    /// Zero when more is due already than there was room for. Without new leases, what another instance holds counts,
+    /// too: it falls due when that lease is over, and nobody else may be left to notice.
     pub next_due: Option<Duration>,
 }
 
@@ -238,6 +239,12 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See [`StoreError`].
     async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError>;
+
+    /// Changes whenever the way to the store was opened anew. What was read or written before may have been forgotten
+    /// since, by a server that lost its last second or by a failover: copies in the process are in doubt.
+    fn incarnation(&self) -> u64 {
+        0
+    }
 
     /// What can make this store forget, said once at start: one sentence each, with what to do about it.
     ///

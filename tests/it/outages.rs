@@ -59,6 +59,32 @@ async fn a_redis_that_dies_and_comes_back_costs_nothing_and_floods_no_log() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_redis_forgets_is_found_again_under_the_same_ids() {
+    let mut house = House::build(Memory::Redis, 28).await;
+    let mut load = Load::new(house.sandbox.world(), 28);
+    let plan = Plan { sipago: load.watch(), hooks: vec![hook("erp", "retry = [\"20s\"]")], ..Plan::default() };
+    let _daemon = house.contacted(&plan).await;
+    load.strike(10);
+    house.all_told("erp", SOON).await;
+    house.nothing_pending(SOON).await;
+    let copy = house.redis.as_ref().unwrap().keep().await;
+    // What comes now is committed, tried in vain, and forgotten.
+    house.sandbox.script().add(Rule::always(Face::Webhook, "hooks/erp", Fault::status(500)));
+    let facts = webhooks_by_id(house.sandbox.caught(), "erp").len();
+    load.strike(10);
+    house.read_again().await;
+    let tried = webhooks_by_id(house.sandbox.caught(), "erp");
+    assert!(tried.len() > facts, "it was committed");
+    house.redis.as_mut().unwrap().roll_back(copy).await;
+    house.sandbox.script().clear();
+    let took = house.all_told("erp", AFTER_AN_OUTAGE).await;
+    let heard = webhooks_by_id(house.sandbox.caught(), "erp");
+    assert_eq!(heard.len(), tried.len(), "under the same ids");
+    house.nothing_pending(SOON).await;
+    eprintln!("{} facts that Redis had forgotten were told {took:?} after it came back", tried.len() - facts);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_down_at_the_start_ends_it_at_once_and_says_where_it_should_be() {
     let mut house = House::build(Memory::File, 22).await;
     house.redis = Some(Server::asleep());

@@ -29,6 +29,7 @@ impl Memory {
         self.state = None;
         self.ledgers.clear();
         self.fingerprints.clear();
+        self.rejects.clear();
     }
 
     /// The fingerprint of the last answer to a task whose news are all committed.

@@ -68,6 +68,8 @@ pub struct Watcher {
     prepared: bool,
     store_down: bool,
     store_failures: u32,
+    /// Of the store that the memory was copied from.
+    incarnation: u64,
 }
 
 impl Watcher {
@@ -83,6 +85,7 @@ impl Watcher {
         nudge: Nudge,
         witness: Arc<dyn Listener>,
     ) -> Self {
+        let incarnation = store.incarnation();
         Self {
             store,
             source,
@@ -101,6 +104,7 @@ impl Watcher {
             prepared: false,
             store_down: false,
             store_failures: 0,
+            incarnation,
         }
     }
 
@@ -134,6 +138,10 @@ impl Watcher {
             Ok(true) => {}
             Ok(false) => return STANDBY,
             Err(wait) => return wait,
+        }
+        let incarnation = self.store.incarnation();
+        if std::mem::replace(&mut self.incarnation, incarnation) != incarnation {
+            self.memory.doubt();
         }
         let (today, now) = (self.herald.today(self.clock.now()), self.started.elapsed());
         let read_through = match self.state().await {

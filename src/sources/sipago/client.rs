@@ -29,15 +29,18 @@ impl Client {
         Self { config, transport, gate }
     }
 
+    /// One GET of a thing by its id, which may be unknown.
     pub(super) async fn get(&self, path: &str) -> Result<Bytes, SourceError> {
         self.call(Method::GET, path, None).await
     }
 
+    /// One POST that asks for a list; one that is not found is a wrong address.
     pub(super) async fn post(&self, path: &str, body: String) -> Result<Bytes, SourceError> {
         self.call(Method::POST, path, Some(body)).await
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<String>) -> Result<Bytes, SourceError> {
+        let by_id = method == Method::GET;
         let request = Request {
             method,
             url: self.url(path)?,
@@ -66,7 +69,7 @@ impl Client {
                 Err(SourceError::Contract(format!("the upstream redirects (HTTP {status}); check `base_url`")))
             }
             401 | 403 => Err(SourceError::Unauthorized { message: message() }),
-            404 => Err(SourceError::NotFound),
+            404 if by_id => Err(SourceError::NotFound),
             // 500 may also mean wrong parameters; the back-off bounds it either way.
             500.. => Err(SourceError::Upstream { status, message: message() }),
             _ => Err(SourceError::Refused { status, message: message() }),

@@ -49,9 +49,10 @@ impl SipagoSource {
             if let Some(told) = told.filter(|told| *told != number) {
                 return Err(SourceError::Contract(format!("page {number} was asked for and page {told} came")));
             }
-            if json::text(page.exist_more).is_none() {
+            // A guess could take the first page for the whole.
+            let Some(more) = json::yes_or_no(page.exist_more) else {
                 return Err(SourceError::Contract(String::from("a page does not tell `existMore`")));
-            }
+            };
             let mut fresh = false;
             for raw in json::list("listTrx", page.list_trx)? {
                 match reader.movement(rows.len() + rejects.len(), raw) {
@@ -67,7 +68,7 @@ impl SipagoSource {
                     }
                 }
             }
-            if !json::flag(page.exist_more) {
+            if !more {
                 let fingerprint = hash.digest128();
                 if known == Some(fingerprint) {
                     return Ok(Reading::Unchanged);
@@ -89,8 +90,8 @@ impl SipagoSource {
         if known == Some(fingerprint) {
             return Ok(Reading::Unchanged);
         }
-        let rows = Reader { config: &self.client.config }.order(uuid, &body, read_at)?;
-        let (source, rejects) = (SourceKind::Links, Vec::new());
+        let (rows, rejects) = Reader { config: &self.client.config }.order(uuid, &body, read_at)?;
+        let source = SourceKind::Links;
         Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }))
     }
 }

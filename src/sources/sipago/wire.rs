@@ -7,6 +7,7 @@ use crate::sources::json::Field;
 
 /// `transactions/page/N`
 #[derive(Debug, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the document's names")]
 pub(super) struct Page<'a> {
     #[serde(borrow, default)]
     pub(super) page: Field<'a>,
@@ -48,6 +49,7 @@ pub(super) struct Movement<'a> {
 
 /// Its payment.
 #[derive(Debug, Default, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the document's names")]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Payment<'a> {
     #[serde(borrow, default)]

@@ -10,7 +10,7 @@ use url::Url;
 use super::auth::{self, Auth, Token};
 use crate::clock::Clock;
 use crate::config::TelepagosAccount;
-use crate::http::{Method, Request, Response, Transport};
+use crate::http::{Method, Request, Transport};
 use crate::sources::gate::Gate;
 use crate::sources::{SourceError, json, words};
 
@@ -27,28 +27,64 @@ pub(super) struct Client {
     auth: Auth,
 }
 
+/// An answer other than 429 and 503. An error can come with any status, and hide in a 200.
+struct Answer {
+    status: u16,
+    /// Its envelope says so, whatever the status is.
+    is_error: bool,
+    body: Bytes,
+}
+
+impl Answer {
+    fn is_good(&self) -> bool {
+        (200..=299).contains(&self.status) && !self.is_error
+    }
+
+    /// Whether a new token may help.
+    fn refuses_token(&self) -> bool {
+        let hidden = self.is_error && matches!(self.status, 200..=299 | 400 | 403);
+        self.status == 401 || (hidden && words::is_token_refused(&json::message(&self.body, &[])))
+    }
+}
+
 impl Client {
     pub(super) fn new(config: TelepagosAccount, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         let gate = Gate::new(config.common.rate);
         Self { config, transport, clock, gate, auth: Auth::default() }
     }
 
-    /// One GET with a token, renewed once. The answer is a 2xx whose envelope is no error.
+    /// One GET of a list. The answer is a 2xx whose envelope is no error.
     pub(super) async fn get(&self, path: &str, filters: &[(&str, String)]) -> Result<Bytes, SourceError> {
-        let mut token = self.token(None).await?;
+        let (answer, token) = self.fetch(path, filters).await?;
+        if answer.is_good() { Ok(answer.body) } else { Err(self.refusal(&answer, Some(&token))) }
+    }
+
+    /// One GET of a thing by its id, which may be unknown. Only here an answer means [`SourceError::NotFound`]: a list
+    /// or a login that is not found is a wrong address.
+    pub(super) async fn get_by_id(&self, path: &str) -> Result<Bytes, SourceError> {
+        let (answer, token) = self.fetch(path, &[]).await?;
+        if answer.is_good() {
+            return Ok(answer.body);
+        }
+        let error = self.refusal(&answer, Some(&token));
+        let unknown = matches!(&error, SourceError::Refused { status, message }
+            if *status == 404 || words::is_not_found(message));
+        Err(if unknown { SourceError::NotFound } else { error })
+    }
+
+    /// Asks with a token, renewed once.
+    async fn fetch(&self, path: &str, filters: &[(&str, String)]) -> Result<(Answer, Token), SourceError> {
+        let token = self.token(None).await?;
         let first = self.once(path, filters, &token).await?;
-        let answer = if first.status == 401 {
-            token = self.token(Some(&token.value)).await?;
-            let second = self.once(path, filters, &token).await?;
-            if second.status == 401 {
-                let message = self.scrub(&second.body, &token.value);
-                return Err(SourceError::Unauthorized { message });
-            }
-            second
-        } else {
-            first
-        };
-        self.judge(answer, &token.value)
+        if !first.refuses_token() {
+            return Ok((first, token));
+        }
+        let token = self.token(Some(&token.value)).await?;
+        let second = self.once(path, filters, &token).await?;
+        if second.status == 401 {
+            return Err(SourceError::Unauthorized { message: self.scrub(&second.body, Some(&token)) });
+        }
+        Ok((second, token))
     }
 
     /// Logs in, unless there is a good token.
@@ -68,21 +104,18 @@ impl Client {
         };
         let answer = self.send(request).await?;
         match answer.status {
-            400 | 401 | 403 | 422 => Err(SourceError::Unauthorized { message: self.scrub(&answer.body, "") }),
+            400 | 401 | 403 | 422 => Err(SourceError::Unauthorized { message: self.scrub(&answer.body, None) }),
             200..=299 => match auth::read(&answer.body, self.clock.now(), &self.config.common.provider_zone) {
                 Err(SourceError::Unauthorized { .. }) => {
-                    Err(SourceError::Unauthorized { message: self.scrub(&answer.body, "") })
+                    Err(SourceError::Unauthorized { message: self.scrub(&answer.body, None) })
                 }
                 other => other,
             },
-            _ => Err(self
-                .judge(answer, "")
-                .err()
-                .unwrap_or(SourceError::Contract(String::from("the login answers strangely")))),
+            _ => Err(self.refusal(&answer, None)),
         }
     }
 
-    async fn once(&self, path: &str, filters: &[(&str, String)], token: &Token) -> Result<Response, SourceError> {
+    async fn once(&self, path: &str, filters: &[(&str, String)], token: &Token) -> Result<Answer, SourceError> {
         let mut url = self.url(path)?;
         let mut body = None;
         if self.config.filters_in_body && !filters.is_empty() {
@@ -103,42 +136,31 @@ impl Client {
         .await
     }
 
-    async fn send(&self, request: Request) -> Result<Response, SourceError> {
+    async fn send(&self, request: Request) -> Result<Answer, SourceError> {
         self.gate.pass().await;
         let answer = self.transport.call(request).await.map_err(SourceError::Transport)?;
         if matches!(answer.status, 429 | 503) {
             self.gate.close_for(answer.retry_after.unwrap_or(SLOW_DOWN).min(crate::sources::LONGEST_PAUSE));
             return Err(SourceError::SlowDown { status: answer.status, retry_after: answer.retry_after });
         }
-        Ok(answer)
+        let is_error = json::is_error(&answer.body);
+        Ok(Answer { status: answer.status, is_error, body: answer.body })
     }
 
-    /// Sorts an answer: an error can come with any status, and hide in a 200.
-    fn judge(&self, answer: Response, token: &str) -> Result<Bytes, SourceError> {
-        let Response { status, body, .. } = answer;
-        let message = || self.scrub(&body, token);
+    /// Sorts an answer that is not good by what to do about it.
+    fn refusal(&self, answer: &Answer, token: Option<&Token>) -> SourceError {
+        let status = answer.status;
         match status {
-            200..=299 if !json::is_error(&body) => Ok(body),
-            300..=399 => {
-                Err(SourceError::Contract(format!("the upstream redirects (HTTP {status}); check `base_url`")))
-            }
-            404 => Err(SourceError::NotFound),
-            500.. => Err(SourceError::Upstream { status, message: message() }),
-            _ => {
-                let message = message();
-                if words::is_not_found(&message) {
-                    Err(SourceError::NotFound)
-                } else {
-                    Err(SourceError::Refused { status, message })
-                }
-            }
+            300..=399 => SourceError::Contract(format!("the upstream redirects (HTTP {status}); check `base_url`")),
+            500.. => SourceError::Upstream { status, message: self.scrub(&answer.body, token) },
+            _ => SourceError::Refused { status, message: self.scrub(&answer.body, token) },
         }
     }
 
     /// The upstream's words without our secrets, should it repeat them.
-    fn scrub(&self, body: &[u8], token: &str) -> String {
-        let secrets = [token, self.config.password.expose(), self.config.username.as_str()];
-        json::message(body, &secrets)
+    fn scrub(&self, body: &[u8], token: Option<&Token>) -> String {
+        let token = token.map(|token| token.value.as_str()).unwrap_or_default();
+        json::message(body, &[token, self.config.password.expose(), &self.config.username])
     }
 
     fn url(&self, path: &str) -> Result<Url, SourceError> {

@@ -79,6 +79,9 @@ impl TelepagosSource {
             if told.content.is_some_and(|content| !contents.insert(content)) {
                 return Err(SourceError::Contract(format!("page {page} repeats the rows of an earlier page")));
             }
+            if told.pages > u64::from(most) {
+                break;
+            }
             story = Some((told.results, told.pages));
             rows += told.rows;
             hash.update(&body);
@@ -98,7 +101,7 @@ impl TelepagosSource {
 
     async fn cashin(&self, id: &str, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
         let read_at = self.clock.now();
-        let body = self.client.get(&format!("v2/payment/cashin/{id}"), &[]).await?;
+        let body = self.client.get_by_id(&format!("v2/payment/cashin/{id}")).await?;
         let fingerprint = xxh3_128(&body);
         if known == Some(fingerprint) {
             return Ok(Reading::Unchanged);

@@ -26,7 +26,7 @@ impl Catalogue {
     /// From the items of `operations`; an odd one is passed over.
     pub(super) fn of(items: &[&RawValue]) -> Self {
         let operation = |raw: &&RawValue| {
-            let operation: Operation<'_> = serde_json::from_str(raw.get()).ok()?;
+            let operation: Operation<'_> = json::record(raw)?;
             let (id, kind) = (json::string(operation.id)?, json::string(operation.kind).unwrap_or_default());
             let name = json::string(operation.name).unwrap_or_else(|| id.clone());
             Some([(words::key(&id), (name.clone(), kind.clone())), (words::key(&name), (name, kind))])
@@ -55,12 +55,12 @@ impl Reader<'_> {
     pub(super) fn listing(&self, bodies: &[Bytes]) -> Result<(Vec<Row>, Vec<Reject>), SourceError> {
         let (mut rows, mut rejects) = (Vec::new(), Vec::new());
         for body in bodies {
-            let items = items(body)?;
+            let items = items(body, self.config.paginate)?;
             rows.reserve(items.len());
             for raw in items {
                 let position = rows.len() + rejects.len();
-                let row = serde_json::from_str::<Transaction<'_>>(raw.get())
-                    .map_err(|_| String::from("the row is no object as documented"))
+                let row = json::record::<Transaction<'_>>(raw)
+                    .ok_or_else(|| String::from("the row is no object as documented"))
                     .and_then(|transaction| self.transaction(&transaction));
                 match row {
                     Ok(row) => rows.push(row),
@@ -155,7 +155,7 @@ impl Reader<'_> {
 }
 
 /// The rows of one page; a bare list instead of the documented envelope is tolerated.
-fn items(body: &[u8]) -> Result<Vec<&RawValue>, SourceError> {
+fn items(body: &[u8], paged: bool) -> Result<Vec<&RawValue>, SourceError> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| json::broken(&error))?;
         // An empty list for an object is how some back ends print "nothing", and how others print a fault.
@@ -166,19 +166,19 @@ fn items(body: &[u8]) -> Result<Vec<&RawValue>, SourceError> {
         };
     }
     let listing: Listing<'_> = json::object(body)?;
-    json::list("transactions", listing.transactions)
+    let items = json::list("transactions", listing.transactions)?;
+    let promised = json::text(listing.number_of_results).and_then(|text| text.parse::<usize>().ok());
+    if !paged && promised.is_some_and(|promised| promised > items.len()) {
+        // It pages although nobody asked for pages: a part must not pass for the whole.
+        let reason = "the answer is only a part of the list; set `paginate = true`";
+        return Err(SourceError::Contract(String::from(reason)));
+    }
+    Ok(items)
 }
 
 /// The payer, printed as an object or as a list of one.
 fn buyer(field: Field<'_>) -> Buyer<'_> {
-    let Some(raw) = field.map(RawValue::get) else { return Buyer::default() };
-    let one = || {
-        serde_json::from_str::<Vec<&RawValue>>(raw)
-            .ok()?
-            .first()
-            .and_then(|first| serde_json::from_str(first.get()).ok())
-    };
-    serde_json::from_str(raw).ok().or_else(one).unwrap_or_default()
+    field.and_then(|raw| json::record(raw).or_else(|| json::record(json::first(raw)?))).unwrap_or_default()
 }
 
 /// A tax or account number: bare digits where it is well formed, else as printed.

@@ -12,7 +12,7 @@ pub(super) struct Listing<'a> {
     #[serde(borrow, default)]
     pub(super) transactions: Field<'a>,
     #[serde(borrow, default)]
-    number_of_results: Field<'a>,
+    pub(super) number_of_results: Field<'a>,
     #[serde(borrow, default)]
     page: Field<'a>,
     #[serde(borrow, default)]

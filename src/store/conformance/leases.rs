@@ -102,3 +102,17 @@ pub(crate) async fn the_next_due_time_is_told<H: Harness>(harness: H) {
     assert!(due <= hour && due > hour / 2, "{due:?}");
     assert_eq!(exchange(&*store, &[], &[want("crm", 2, LONG)]).await.next_due, None, "only what was asked for counts");
 }
+
+pub(crate) async fn the_end_of_another_instances_lease_is_waited_for<H: Harness>(harness: H) {
+    let store = harness.store();
+    let Some(other) = harness.replica("other").await else { return };
+    put(&harness, 2, &["erp"]).await;
+    assert_eq!(lease(&*other, "erp", 1).await.len(), 1);
+    let ours = exchange(&*store, &[], &[want("erp", 8, LONG)]).await;
+    assert_eq!((ours.leases.len(), ours.next_due), (1, None), "who has work to do will ask again");
+    let idle = exchange(&*store, &[], &[want("erp", 8, LONG)]).await;
+    let due = idle.next_due.expect("the other may be dead");
+    assert!(idle.leases.is_empty() && due <= LONG && due > LONG / 2, "{due:?}");
+    let elsewhere = exchange(&*store, &[], &[want("crm", 8, LONG)]).await;
+    assert_eq!(elsewhere.next_due, None, "only what was asked for counts");
+}

@@ -114,6 +114,7 @@ macro_rules! laws {
             leases::deliveries_leave_in_the_order_of_the_facts,
             leases::room_is_respected_for_each_destination,
             leases::the_next_due_time_is_told,
+            leases::the_end_of_another_instances_lease_is_waited_for,
             leases::what_nobody_wants_is_not_leased,
             requeue::a_dry_run_counts_and_changes_nothing,
             requeue::a_requeue_keeps_to_its_filter_and_limit,

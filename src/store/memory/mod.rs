@@ -195,10 +195,14 @@ impl Data {
         leases
     }
 
-    fn next_due(&self, name: &DestinationName, now: Timestamp) -> Option<Duration> {
+    fn next_due(&self, name: &DestinationName, us: &Arc<str>, idle: bool, now: Timestamp) -> Option<Duration> {
         let waits = |number: u64| {
             let row = self.deliveries.get(&(number, name.clone()));
-            row.is_some_and(|row| matches!(row.state, State::Pending { .. }))
+            row.is_some_and(|row| match row.state {
+                State::Pending { .. } => true,
+                State::InFlight { .. } => idle && row.holder != *us,
+                State::Held | State::Delivered { .. } | State::Dead { .. } => false,
+            })
         };
         self.due
             .range((name.clone(), Timestamp::MIN, 0)..=(name.clone(), Timestamp::MAX, u64::MAX))
@@ -264,8 +268,9 @@ impl Store for MemoryStore {
         let now = self.clock.now();
         let mut data = self.data();
         let settled = settlements.iter().map(|settlement| data.settle(settlement, now)).collect();
-        let leases = wants.iter().flat_map(|want| data.lease(want, &self.instance, now)).collect();
-        let next_due = wants.iter().filter_map(|want| data.next_due(&want.destination, now)).min();
+        let leases: Vec<Lease> = wants.iter().flat_map(|want| data.lease(want, &self.instance, now)).collect();
+        let due = |want: &Want| data.next_due(&want.destination, &self.instance, leases.is_empty(), now);
+        let next_due = wants.iter().filter_map(due).min();
         Ok(Exchange { settled, leases, next_due })
     }
 

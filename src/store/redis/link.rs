@@ -64,6 +64,8 @@ pub(super) struct Link {
     /// Host and port, or the socket: what may be said of the URL.
     place: String,
     line: Mutex<Line>,
+    /// The number of the connection, for who does not want to wait for the line.
+    opened: AtomicU64,
     /// Failed attempts to connect: who waited for one does not repeat it.
     failures: AtomicU64,
 }
@@ -97,12 +99,17 @@ impl Link {
         let info = info.set_tcp_settings(settings);
         let place = info.addr().to_string();
         let client = Client::open(info).map_err(|_| unreadable())?;
-        Ok(Self { client, place, line: Mutex::default(), failures: AtomicU64::new(0) })
+        Ok(Self { client, place, line: Mutex::default(), opened: AtomicU64::new(0), failures: AtomicU64::new(0) })
     }
 
     /// Host and port, or the socket.
     pub(super) fn place(&self) -> &str {
         &self.place
+    }
+
+    /// How often a connection was opened.
+    pub(super) fn opened(&self) -> u64 {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// The connection, opened if there is none.
@@ -121,6 +128,7 @@ impl Link {
         match self.client.get_multiplexed_async_connection_with_config(&settings).await {
             Ok(connection) => {
                 line.number += 1;
+                self.opened.store(line.number, Ordering::Release);
                 line.connection = Some(connection.clone());
                 Ok((line.number, connection))
             }

@@ -120,6 +120,10 @@ impl Store for RedisStore {
         upkeep::sweep(self, retention).await
     }
 
+    fn incarnation(&self) -> u64 {
+        self.link.opened()
+    }
+
     async fn warnings(&self) -> Result<Vec<String>, StoreError> {
         health::warnings(&self.link).await
     }

@@ -70,10 +70,8 @@ impl Daemon {
 
     /// Waits for the end.
     pub(crate) async fn ended(&mut self, limit: Duration) -> ExitStatus {
-        match tokio::time::timeout(limit, self.child.wait()).await {
-            Ok(status) => status.unwrap(),
-            Err(_) => panic!("it runs still after {limit:?}:\n{}", self.log()),
-        }
+        let status = tokio::time::timeout(limit, self.child.wait()).await.ok();
+        status.unwrap_or_else(|| panic!("it runs still after {limit:?}:\n{}", self.log())).unwrap()
     }
 
     /// Whether it runs.

@@ -119,7 +119,7 @@ poll = {{ hot = "1s", watch = "1s" }}
         );
         for (name, lines) in &plan.hooks {
             let url = self.sandbox.webhook_url(name);
-            config += &format!(
+            let table = format!(
                 r#"[[webhook]]
 name = "{name}"
 url = "{url}"
@@ -129,6 +129,7 @@ events = ["*"]
 {lines}
 "#
             );
+            config.push_str(&table);
         }
         config + &plan.people.as_ref().map(|lines| self.people(lines)).unwrap_or_default()
     }
@@ -245,9 +246,7 @@ events = ["*"]
         };
         let watch = Stopwatch::start();
         while !complete() {
-            if watch.elapsed() > limit {
-                panic!("not all told to {name} within {limit:?}: {}", self.difference(name));
-            }
+            assert!(watch.elapsed() <= limit, "not all told to {name} within {limit:?}: {}", self.difference(name));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let took = watch.elapsed();

@@ -1,12 +1,13 @@
 //! A `redis-server` with an append-only file, which can be killed and come back on the same port.
 
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
 use pregonero::clock::Stopwatch;
 use tempfile::TempDir;
 use tokio::net::TcpStream;
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::{free_port, guarded};
 
@@ -69,8 +70,27 @@ impl Server {
         }
     }
 
+    /// Keeps a copy of what is on disk now, for [`Server::roll_back`].
+    pub(crate) async fn keep(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        duplicate(self.folder.path(), copy.path()).await;
+        copy
+    }
+
+    /// Loses everything that was written since the copy, as a power failure or a failover may.
+    pub(crate) async fn roll_back(&mut self, copy: TempDir) {
+        self.kill().await;
+        self.folder = copy;
+        assert!(self.run().await);
+    }
+
     /// For `store.url`.
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
+}
+
+async fn duplicate(from: &Path, to: &Path) {
+    let copied = Command::new("cp").arg("-a").arg(from.join(".")).arg(to).status().await.unwrap();
+    assert!(copied.success(), "the folder was not copied");
 }

@@ -128,8 +128,8 @@ if settlements > 0 then
 end
 
 -- The due and running lists of one destination in all shards are read as one: earliest first. What runs falls due again
--- when its lease is over; until then it waits for nobody.
-local picks = {}
+-- when its lease is over.
+local picks, running = {}, {}
 local next_due = -1
 local function pick(destination, room, lease)
   local keys = {}
@@ -141,7 +141,7 @@ local function pick(destination, room, lease)
     return
   end
   local size = math.min(room + 1, 32)
-  local cursors = {}
+  local cursors, earliest = {}, nil
   local function fill(cursor)
     cursor.list = redis.call('ZRANGE', keys[cursor.number], cursor.rank, cursor.rank + size - 1, 'WITHSCORES')
     cursor.rank = cursor.rank + size
@@ -153,8 +153,11 @@ local function pick(destination, room, lease)
     fill(cursor)
     if cursor.score and (number <= shards or cursor.score <= now) then
       cursors[#cursors + 1] = cursor
+    elseif cursor.score and (not earliest or cursor.score < earliest.score) then
+      earliest = { destination = destination, shard = number - shards, member = cursor.list[1], score = cursor.score }
     end
   end
+  running[#running + 1] = earliest
   local taken = 0
   while true do
     local best
@@ -196,6 +199,21 @@ end
 for i = 1, wants do
   local at = 6 + destinations + 3 * (i - 1)
   pick(tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+end
+
+-- Our own attempts end and ask again; of another instance's nothing may be heard any more. So who has nothing to do is
+-- told when the first of those leases is over.
+if #picks == 0 then
+  for i = 1, #running do
+    local shard, id = running[i].shard, string.sub(running[i].member, 9)
+    load_records({ [shard] = { id } })
+    local record = records[shard][id]
+    local d = record and delivery_to(record, name(running[i].destination))
+    local wait = running[i].score - now
+    if d and d.owner ~= owner and (next_due < 0 or wait < next_due) then
+      next_due = wait
+    end
+  end
 end
 
 local leases, events = {}, {}
