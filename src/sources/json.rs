@@ -114,7 +114,10 @@ pub(super) fn moment(name: &str, field: Field<'_>, formats: &[String], zone: &Ti
 
 /// The items of a list, each still raw. Anything but a list breaks the contract.
 pub(super) fn list<'a>(name: &str, field: Field<'a>) -> Result<Vec<&'a RawValue>, SourceError> {
-    let Some(raw) = field else { return Err(SourceError::Contract(format!("`{name}` is missing"))) };
+    // serde gives nothing for an absent field and for null alike.
+    let Some(raw) = field else {
+        return Err(SourceError::Contract(format!("`{name}` is no list but null, or missing")));
+    };
     serde_json::from_str(raw.get())
         .map_err(|_| SourceError::Contract(format!("`{name}` is no list but {}", kind(raw.get()))))
 }

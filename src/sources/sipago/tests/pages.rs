@@ -146,7 +146,7 @@ async fn a_list_that_is_none_fails() {
         assert!(text.contains("`listTrx`") && text.contains(words), "{text}");
     }
     let (text, _) = contract([ok(r#"{"page":0,"existMore":false}"#)]).await;
-    assert!(text.contains("`listTrx` is missing"), "{text}");
+    assert!(text.contains("`listTrx` is no list but null, or missing"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

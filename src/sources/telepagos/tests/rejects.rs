@@ -56,7 +56,7 @@ fn a_reject_is_the_same_reject_at_the_next_reading() {
 fn a_list_that_is_none_is_an_error_and_no_empty_day() {
     for (body, words) in [
         (&b"[]"[..], "list"),
-        (b"{}", "`transactions` is missing"),
+        (b"{}", "`transactions` is no list but null, or missing"),
         (br#"{"status":"ok","transactions":null}"#, "`transactions` is"),
         (br#"{"status":"ok","transactions":{}}"#, "`transactions` is no list but an object"),
         (br#"{"status":"ok","transactions":"[]"}"#, "`transactions` is no list but a string"),
