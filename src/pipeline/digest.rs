@@ -1,7 +1,7 @@
 //! A reading becomes a commit. Pure: the watcher loads what is asked for and writes what comes out.
 //!
 //! In three steps, because only the diff tells which books of refunds are needed: [`partitions`] says which ledgers to
-//! load, [`Draft::new`] compares, [`Draft::finish`] merges refunds and makes the plan that the commits come from.
+//! load, [`Draft::new`] compares, `Draft::finish` merges refunds and makes the plan that the commits come from.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! One mail relay: at most two conversations at once, each on a connection of its own.
 //!
 //! lettre's pooled transport is not used, because a time-out around it lets replies slip by one: a mail that was
-//! rejected counts as sent (measured on 0.11.23, 2026-11-21). Here a [`Seat`] owns its connection and every step
+//! rejected counts as sent (measured on 0.11.23, 2026-11-21). Here a `Seat` owns its connection and every step
 //! consumes the seat; only a step that ended well gives it back. So whatever goes wrong, and wherever a future is
 //! dropped, the connection is dropped with it.
 

@@ -1,8 +1,8 @@
 //! The store of many machines: Redis, version 6.2 or newer.
 //!
 //! An account lives on one of sixteen shards, and whatever is written together is one Lua script on one shard
-//! (`lua/*.lua`, keys in [`keys`]). Scripts read Redis' own clock, so that replicas with wrong clocks agree. Each call
-//! of the pipeline is one round trip. What a delivery has been through stands in one record per event ([`record`]);
+//! (`lua/*.lua`, keys in `keys`). Scripts read Redis' own clock, so that replicas with wrong clocks agree. Each call
+//! of the pipeline is one round trip. What a delivery has been through stands in one record per event (`record`);
 //! sorted lists say what is due, in flight, held, dead and settled, and scripts keep both in step.
 
 mod archive;
