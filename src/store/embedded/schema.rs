@@ -94,7 +94,7 @@ fn prepare_writer(conn: &Connection, version: i64) -> rusqlite::Result<()> {
     let _: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     // 6 MiB of pages and no map keep the memory small. A log of 16 MiB instead of 4: hot pages go back into the file a
     // quarter as often, and it is still read in some 20 ms after a crash.
-    conn.execute_batch("PRAGMA cache_size = -6144; PRAGMA mmap_size = 0; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 4000;")?;
+    conn.execute_batch("PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA journal_size_limit = 16777216; PRAGMA wal_autocheckpoint = 4000;")?;
     conn.set_prepared_statement_cache_capacity(64);
     if version == 0 {
         conn.execute_batch(&format!(
