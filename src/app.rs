@@ -139,9 +139,10 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
     let sources = sources(config, &transport, &clock);
     info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
-    let witness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses.witness });
-    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, witness);
-    watch(config, lifecycle, &opened, &clock, sources, &nudge, &witnesses.listener);
+    let readiness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses });
+    let listener: Arc<dyn Listener> = Arc::<Readiness>::clone(&readiness);
+    dispatch(config, lifecycle, &opened, &clock, channels, &nudge, readiness);
+    watch(config, lifecycle, &opened, &clock, sources, &nudge, &listener);
     let janitor = Janitor::new(Arc::clone(&opened.store), config.retention);
     let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register("janitor"));
     lifecycle.spawn("janitor", janitor.run(stop, move |wait| heart.rest(wait)));
@@ -153,12 +154,22 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
 #[derive(Debug)]
 struct Readiness {
     health: Arc<Health>,
-    next: Arc<dyn Witness>,
+    next: Witnesses,
+}
+
+impl Listener for Readiness {
+    fn announced(&self, announcement: &Announcement) {
+        self.next.listener.announced(announcement);
+    }
+
+    fn store_answers(&self, answers: bool) {
+        self.health.store_answers(answers);
+    }
 }
 
 impl Witness for Readiness {
     fn attempted(&self, lease: &Lease, channel: &dyn Channel, attempt: &Attempt, verdict: &Verdict) {
-        self.next.attempted(lease, channel, attempt, verdict);
+        self.next.witness.attempted(lease, channel, attempt, verdict);
     }
 
     fn store_answers(&self, answers: bool) {

@@ -105,7 +105,7 @@ pub fn compare(ledger: &Ledger, rows: &[Row]) -> usize {
     diff(&account(), ledger, &all, COVERAGE).findings.len()
 }
 
-const COVERAGE: Coverage = Coverage { complete: true, paged: false, read_at: Timestamp::UNIX_EPOCH };
+const COVERAGE: Coverage = Coverage { complete: true, baseline: false, paged: false, read_at: Timestamp::UNIX_EPOCH };
 
 fn account() -> AccountName {
     AccountName::new("centro")

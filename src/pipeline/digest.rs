@@ -116,7 +116,8 @@ impl<'a> Draft<'a> {
                     return None;
                 }
                 let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
-                let coverage = Coverage { complete, paged: snapshot.paged, read_at: snapshot.read_at };
+                let coverage =
+                    Coverage { complete, baseline: silent, paged: snapshot.paged, read_at: snapshot.read_at };
                 let diff = diff(&herald.account, ledger, &rows, coverage);
                 Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })

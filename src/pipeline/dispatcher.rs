@@ -24,7 +24,7 @@ use crate::domain::delivery::{Attempt, FailureClass, Outcome, Verdict, judge};
 use crate::domain::retry::{Schedule, backoff};
 use crate::store::{Exchange, Lease, Settlement, Store, StoreError, Want};
 
-/// The longest sleep without a look at the store: another replica's commits give no nudge here.
+/// The longest pause while the store is down.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// The shortest pause between two looks that found nothing, so that a wrong `next_due` cannot make the loop spin.
@@ -132,7 +132,8 @@ impl Dispatcher {
         let now = Instant::now();
         let (wants, wake) = self.outbox.wants(now);
         if self.settlements.is_empty() && wants.is_empty() {
-            return wake.map_or(IDLE, |wake| wake.saturating_duration_since(now)).clamp(FLOOR, IDLE);
+            let idle = self.store.patience();
+            return wake.map_or(idle, |wake| wake.saturating_duration_since(now)).clamp(FLOOR, idle);
         }
         self.exchange(wants, wake, now).await
     }
@@ -140,7 +141,7 @@ impl Dispatcher {
     /// Exchanges until nothing is left to settle; while one exchange is on its way, the attempts that end meanwhile begin
     /// others, and once some have ended a second exchange settles them.
     async fn exchange(&mut self, wants: Vec<Want>, wake: Option<Instant>, now: Instant) -> Duration {
-        let mut due = IDLE;
+        let mut due = self.store.patience();
         let mut asking = !wants.is_empty();
         let mut under_way = FuturesUnordered::new();
         under_way.push(trip(Arc::clone(&self.store), self.take_batch(), wants));
@@ -196,9 +197,9 @@ impl Dispatcher {
         self.begin();
         match exchange.next_due {
             // More is due than there was room for: an ending attempt will ask again.
-            Some(due) if due.is_zero() && leased > 0 => IDLE,
+            Some(due) if due.is_zero() && leased > 0 => self.store.patience(),
             Some(due) => due,
-            None => IDLE,
+            None => self.store.patience(),
         }
     }
 
@@ -228,8 +229,11 @@ impl Dispatcher {
         let made = lease.attempts.saturating_add(1);
         let Some(desk) = self.outbox.desk(&lease.id.destination) else { return };
         let verdict = judge(&report.outcome, made, &desk.schedule, self.clock.chance());
-        if let Outcome::Park { rest, .. } = report.outcome {
+        if let Outcome::Park { class, rest } = report.outcome {
             desk.rest(Instant::now() + rest);
+            if class == FailureClass::Recipient {
+                warn!(destination.name = %lease.id.destination, rest.s = rest.as_secs(), "the destination says that it is gone; it rests, and what is for it waits");
+            }
         }
         match attempt.failure {
             None => {

@@ -25,7 +25,7 @@ const AGED: (Duration, Duration) = (Duration::from_secs(86_400), Duration::from_
 const OLD: Duration = Duration::from_secs(600);
 
 /// An ended watch is asked so often, because a refund may still come.
-const REFUND_CHECK: Duration = Duration::from_secs(86_400);
+const REFUND_CHECK: Duration = Duration::from_secs(3_600);
 
 /// Back-off after failures.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));

@@ -240,6 +240,11 @@ pub trait Store: Send + Sync + std::fmt::Debug {
     /// See [`StoreError`].
     async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError>;
 
+    /// How long an idle dispatcher may go without a look at the store: somebody else may have requeued or released.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
     /// Changes whenever the way to the store was opened anew. What was read or written before may have been forgotten
     /// since, by a server that lost its last second or by a failover: copies in the process are in doubt.
     fn incarnation(&self) -> u64 {

@@ -14,6 +14,8 @@ use crate::domain::row::{Identity, Row};
 pub struct Coverage {
     /// Every row of the partition is in it; only then can a memory be missing.
     pub complete: bool,
+    /// It is a baseline: nothing of it will be announced, not even what waits for a second opinion.
+    pub baseline: bool,
     /// It was put together from pages that may have shifted, so that a second occurrence needs a second opinion.
     pub paged: bool,
     /// When it was read.
@@ -165,7 +167,12 @@ impl Bucket<'_> {
             let has_sibling = next.iter().any(|memory| memory.party.is_compatible(traits.party));
             if self.coverage.paged && has_sibling {
                 diff.unconfirmed += 1;
-                next.push(blank(row, 0, traits));
+                let mut memory = blank(row, 0, traits);
+                if self.coverage.baseline {
+                    // History stays history when the second reading agrees that it happened twice.
+                    memory.facts = row.view.facts(FactSet::EMPTY);
+                }
+                next.push(memory);
                 continue;
             }
             highest += 1;

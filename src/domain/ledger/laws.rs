@@ -14,8 +14,8 @@ use crate::domain::fact::{FactKind, View};
 use crate::domain::money::Money;
 use crate::domain::row::{Identity, Label, OperationKind, Payer, References, Row, StatusKind};
 
-const WHOLE: Coverage = Coverage { complete: true, paged: false, read_at: Timestamp::UNIX_EPOCH };
-const PAGED: Coverage = Coverage { complete: true, paged: true, read_at: Timestamp::UNIX_EPOCH };
+const WHOLE: Coverage = Coverage { complete: true, baseline: false, paged: false, read_at: Timestamp::UNIX_EPOCH };
+const PAGED: Coverage = Coverage { complete: true, baseline: false, paged: true, read_at: Timestamp::UNIX_EPOCH };
 
 fn credit(bucket: &str, status: StatusKind) -> Row {
     Row {
@@ -181,6 +181,20 @@ fn a_row_pushed_to_the_next_page_is_not_a_second_payment() {
     assert_eq!(town.facts(&[approved("b")], PAGED), [], "it was a phantom");
     assert_eq!(town.facts(&[approved("b"), approved("b")], PAGED), [], "a new suspicion needs two opinions again");
     assert_eq!(town.facts(&[approved("b"), approved("b")], PAGED), [(2, Credited)], "two readings agree");
+}
+
+#[test]
+fn twins_of_a_baseline_stay_silent_when_the_second_reading_confirms_them() {
+    let mut town = Town::default();
+    let twins = [approved("b"), approved("b"), approved("b")];
+    let first = town.read(&twins, Coverage { baseline: true, ..PAGED });
+    assert_eq!((first.findings.len(), first.unconfirmed), (1, 2), "the watcher passes over what a baseline finds");
+    assert_eq!(town.facts(&twins, PAGED), [], "history stays history");
+    let reversed = [credit("b", StatusKind::Reversed), approved("b"), approved("b")];
+    assert_eq!(town.facts(&reversed, PAGED), [(1, Refunded)], "what happens to it afterwards is news");
+    let more = [credit("b", StatusKind::Reversed), approved("b"), approved("b"), approved("b")];
+    town.read(&more, PAGED);
+    assert_eq!(town.facts(&more, PAGED), [(4, Credited)], "and so is one more");
 }
 
 #[test]

@@ -41,6 +41,9 @@ const IDLE: Duration = Duration::from_secs(60);
 pub trait Listener: Send + Sync + std::fmt::Debug {
     /// An event was committed, or its fact had been told by another signal.
     fn announced(&self, announcement: &Announcement);
+
+    /// The store stopped answering this account, or answers again.
+    fn store_answers(&self, _answers: bool) {}
 }
 
 impl Listener for super::dispatcher::Nobody {
@@ -237,6 +240,7 @@ impl Watcher {
     fn store_answers(&mut self) {
         self.store_failures = 0;
         if std::mem::take(&mut self.store_down) {
+            self.witness.store_answers(true);
             info!(account.name = %self.herald.account, "the store answers again");
         }
     }

@@ -126,6 +126,7 @@ impl Watcher {
         if std::mem::replace(&mut self.store_down, true) {
             debug!(account.name = %self.herald.account, error, "the store does not answer");
         } else {
+            self.witness.store_answers(false);
             warn!(account.name = %self.herald.account, error, "the store does not answer; nothing is committed until it does, and nothing is lost");
         }
     }

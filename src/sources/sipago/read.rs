@@ -116,7 +116,9 @@ impl Reader<'_> {
             },
         };
         let mut rows = vec![base.clone()];
-        rows.extend(payments.iter().map(|(id, printed)| self.payment(&base, id, printed, succeeded || limit > 1)));
+        // A state that nobody knows is no reason to keep quiet about money that was approved.
+        let open = succeeded || limit > 1 || base.status.kind == StatusKind::Unknown;
+        rows.extend(payments.iter().map(|(id, printed)| self.payment(&base, id, printed, open)));
         Ok((rows, rejects))
     }
 
@@ -134,7 +136,8 @@ impl Reader<'_> {
         let mut row = order.clone();
         row.identity = Identity::Keyed(format!("payment:{id}"));
         row.view = View::OrderPayment { paid: refunded || (open && approved(printed)), refunded };
-        row.status = status;
+        let doubtful = order.status.kind == StatusKind::Unknown && !order.status.raw.is_empty();
+        row.status = if doubtful && !refunded { order.status.clone() } else { status };
         let amount = printed.iter().find_map(|payment| json::amount(payment.amount, self.cents()).ok());
         row.amount = amount.unwrap_or(order.amount);
         row.references.payment_id = Some(id.to_owned());

@@ -83,6 +83,8 @@ impl Reader<'_> {
         let status = if sure { words::status(&status_raw, &common.status) } else { StatusKind::Unknown };
         let (view, operation) = match (known, income) {
             (Some(kind @ (OperationKind::Refund | OperationKind::Void)), _) => (View::RefundRow(status), kind),
+            // Money "in" with a minus went back, whatever it is called.
+            (_, Income::Credit) if amount.cents() < 0 => (View::RefundRow(status), OperationKind::Refund),
             (_, Income::Credit) => (View::Credit(status), OperationKind::Credit),
             (_, Income::Debit) => (View::Debit(status), OperationKind::Debit),
         };

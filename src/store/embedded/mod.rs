@@ -78,6 +78,11 @@ impl EmbeddedStore {
 
 #[async_trait]
 impl Store for EmbeddedStore {
+    /// A look at a file costs next to nothing, and the operator's command writes it from another process.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
     async fn ledgers(&self, account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
         let (account, partitions) = (account.clone(), partitions.to_vec());
         self.readers.run(move |conn| readers::ledgers(conn, &account, &partitions)).await

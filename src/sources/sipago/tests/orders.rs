@@ -137,3 +137,13 @@ fn an_order_that_cannot_be_read_is_an_error_that_names_the_field() {
     }
     assert!(matches!(read_order(b"[]"), Err(SourceError::NotFound)), "an empty list of one is no order");
 }
+
+#[test]
+fn an_approved_payment_of_an_order_in_a_state_nobody_knows_is_told_with_its_raw_word() {
+    let body = r#"{"data":{"attributes":{"status":"ZARASA","paymentLimits":1,"price":{"amount":1050},
+        "payments":[{"id":"7","status":"APPROVED"},{"id":"8","status":"DENIED"}]}}}"#;
+    let (rows, _) = read_order(body.as_bytes()).unwrap();
+    let paid: Vec<_> = rows.iter().filter(|row| row.view == PAID).collect();
+    let [payment] = paid.as_slice() else { panic!("{} payments", paid.len()) };
+    assert_eq!((payment.status.kind, payment.status.raw.as_str()), (StatusKind::Unknown, "ZARASA"));
+}

@@ -211,3 +211,10 @@ fn a_payer_is_printed_by_no_debug() {
     let text = format!("{:?}", rows("documented.json"));
     assert_silent_about(&text, &["ficticia", "inventado", "27111111112", "20222222223", "31000000000000"]);
 }
+
+#[test]
+fn money_in_with_a_minus_went_back() {
+    let body = br#"{"status":"ok","transactions":[{"income":1,"date":"2026-11-21","amount":"-250.00","operation":"Cobro","status":"Aprobada"}]}"#;
+    let (rows, _) = read_with(&config(), body).unwrap();
+    assert_eq!(rows[0].view, View::RefundRow(StatusKind::Approved));
+}
