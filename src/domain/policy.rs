@@ -23,3 +23,16 @@ pub struct Flood {
     /// How old a fact must be to count.
     pub older_than: Duration,
 }
+
+/// How an account is read, as far as it decides what is announced.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// What first contact announces.
+    pub start: Start,
+    /// How many days back the account is read.
+    pub lookback_days: u32,
+    /// The flood guard.
+    pub flood: Flood,
+    /// How long ledgers are remembered: the look-back and a margin.
+    pub remember: Duration,
+}

@@ -4,9 +4,8 @@
 //! load, [`Draft::new`] compares, `Draft::finish` merges refunds and makes the plan that the commits come from.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::announce::Herald;
 use super::merge::{Claim, payment_among, sale_to_look_up, settle};
@@ -14,23 +13,10 @@ use super::plan::{self, Inputs, Plan, Told};
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
 use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
-use crate::domain::policy::{Flood, Start};
+use crate::domain::policy::{Policy, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
 use crate::store::VersionedState;
-
-/// How an account is read, as far as it decides what is announced.
-#[derive(Clone, Copy, Debug)]
-pub struct Policy {
-    /// What first contact announces.
-    pub start: Start,
-    /// How many days back the account is read.
-    pub lookback_days: u32,
-    /// The flood guard.
-    pub flood: Flood,
-    /// How long ledgers are remembered: the look-back and a margin.
-    pub remember: Duration,
-}
 
 /// What a commit would do, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -289,9 +275,4 @@ pub fn look_back(herald: &Herald, policy: &Policy, listing: SourceKind, now: Tim
     let today = herald.today(now);
     let days = today.plus(-i64::from(policy.lookback_days)).through(today.next());
     days.map(|day| Partition { account: herald.account.clone(), source: listing, scope: Scope::Day(day) }).collect()
-}
-
-/// A signed age, saturating.
-pub fn age(at: Timestamp, now: Timestamp) -> Duration {
-    Duration::try_from(now.duration_since(at).max(SignedDuration::ZERO)).unwrap_or_default()
 }

@@ -9,11 +9,11 @@ use std::collections::{HashMap, VecDeque};
 use jiff::Timestamp;
 
 use super::announce::Herald;
-use super::digest::Policy;
 use crate::domain::account::Partition;
 use crate::domain::event::{Event, EventId, EventType, Notice, is_late};
 use crate::domain::fact::FactKind;
 use crate::domain::ledger::{Change, Slot};
+use crate::domain::policy::Policy;
 use crate::domain::row::Row;
 use crate::sources::Snapshot;
 use crate::store::{AccountState, Announcement, Commit, LedgerWrite};

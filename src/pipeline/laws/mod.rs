@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::Nudge;
 use super::announce::Herald;
-use super::digest::Policy;
 use super::dispatcher::{Dispatcher, Nobody};
 use super::watcher::Watcher;
 use crate::channels::{Channel, Dispatch, Report};
@@ -24,6 +23,7 @@ use crate::domain::delivery::{FailureClass, Outcome};
 use crate::domain::event::Body;
 use crate::domain::fact::View;
 use crate::domain::money::Money;
+use crate::domain::policy::Policy;
 use crate::domain::retry::Schedule;
 use crate::domain::route::{ChannelKind, DestinationName, Pattern, Route};
 use crate::domain::row::{Identity, Label, OperationKind, Payer, References, Row, StatusKind};

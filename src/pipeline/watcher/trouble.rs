@@ -1,9 +1,7 @@
 //! When a source fails and when it recovers: said once each, in the log and as events.
 
+use jiff::{SignedDuration, Timestamp};
 use std::collections::HashSet;
-use std::time::Duration;
-
-use jiff::Timestamp;
 use tracing::{debug, info, warn};
 
 use super::Watcher;
@@ -14,7 +12,7 @@ use crate::store::{AccountState, Commit, Committed, StoreError, Trouble};
 
 /// So many failures in a row, over at least that time, are announced; refused credentials at once.
 const FAILURES: u32 = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// A row of failures of the listing.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +34,7 @@ impl Watcher {
         failures.count = failures.count.saturating_add(1);
         let since = *failures.since.get_or_insert(now);
         log(&self.herald.account, error, failures.count);
-        let lasting = failures.count >= FAILURES && super::super::digest::age(since, now) >= PATIENCE;
+        let lasting = failures.count >= FAILURES && now.duration_since(since) >= PATIENCE;
         if failures.told || !(lasting || matches!(error, SourceError::Unauthorized { .. })) {
             return;
         }
