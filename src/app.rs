@@ -103,6 +103,25 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
     }
 }
 
+/// Why a store could never be opened, as far as that shows without opening it; for `check`.
+///
+/// # Errors
+/// In words for the operator, with what to do.
+pub fn check_store(config: &StoreConfig) -> Result<(), String> {
+    match &config.backend {
+        Backend::Redis(url) if ["redis+sentinel:", "redis+cluster:"].iter().any(|scheme| url.0.starts_with(scheme)) => {
+            Err(String::from("store.url: this release speaks to one Redis server only; write redis:// or rediss://"))
+        }
+        Backend::Redis(_) => Ok(()),
+        Backend::Embedded(path) => match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            Some(folder) if !folder.is_dir() => {
+                Err(format!("store.url: there is no folder {}; create it, or name another", folder.display()))
+            }
+            Some(_) | None => Ok(()),
+        },
+    }
+}
+
 /// Every destination of the configuration.
 ///
 /// # Errors

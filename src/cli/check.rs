@@ -23,6 +23,7 @@ pub(super) fn run(path: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let loaded = super::load(path)?;
     let config = &loaded.config;
     let channels = crate::app::channels(config)?;
+    crate::app::check_store(&config.store).map_err(Usage)?;
     let accounts: Vec<String> = config.accounts().map(|account| account.name.to_string()).collect();
     let destinations: Vec<String> = channels.iter().map(|channel| channel.name().to_string()).collect();
     let warnings = warnings(&loaded);

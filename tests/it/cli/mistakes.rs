@@ -143,3 +143,14 @@ fn without_a_configuration_the_daemon_does_not_pretend_to_work() {
     assert_eq!(checked.code, Some(0));
     assert!(checked.stdout.contains("there is no configuration file"), "{checked:?}");
 }
+
+#[test]
+fn check_refuses_a_store_that_run_could_never_open() {
+    for (url, words) in
+        [("redis+sentinel://127.0.0.1/main", "one Redis server"), ("file:./nowhere/p.db", "there is no folder")]
+    {
+        let place = Place::with(&format!("[store]\nurl = \"{url}\"\n{QUIET}"));
+        let said = place.run("check").refused(2).to_owned();
+        assert!(said.contains("store.url") && said.contains(words), "{said}");
+    }
+}
