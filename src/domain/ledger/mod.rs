@@ -177,11 +177,6 @@ impl Ledger {
         self.slots.is_empty()
     }
 
-    /// Whether a row of a shifting page waits for a second opinion, so that an unchanged reading is not without meaning.
-    pub fn has_unconfirmed(&self) -> bool {
-        self.slots.values().flatten().any(|memory| memory.ordinal == 0)
-    }
-
     /// Takes over committed changes.
     pub fn apply(&mut self, version: u64, changes: &[Change]) {
         self.version = version;

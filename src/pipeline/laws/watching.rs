@@ -73,6 +73,45 @@ async fn rows_of_other_days_in_an_answer_do_not_end_the_baseline_of_those_days()
 }
 
 #[tokio::test(start_paused = true)]
+async fn every_fact_has_its_event() {
+    use StatusKind::{Approved, Pending, Rejected, Reversed};
+    let listed: [(&[View], &[&str]); 7] = [
+        (&[View::Credit(Pending), View::Credit(Approved)], &["credit.pending", "credit.received"]),
+        (&[View::Credit(Pending), View::Credit(Rejected)], &["credit.pending", "credit.rejected"]),
+        (&[View::Credit(Approved), View::Credit(Reversed)], &["credit.received", "payment.refunded"]),
+        (&[View::Debit(Approved)], &["debit.sent"]),
+        (&[View::RefundRow(Approved)], &["payment.refunded"]),
+        (&[View::Sale { refunded: false, voided: true }], &["credit.received", "payment.voided"]),
+        (&[View::VoidOfSale], &["payment.voided"]),
+    ];
+    let followed: [(&[View], &[&str]); 6] = [
+        (&[View::LinkCashin], &["link.paid"]),
+        (&[View::QrCashin], &["qr.paid"]),
+        (&[View::PlainCashin], &[]),
+        (&[View::OrderOpen, View::OrderExpired], &["link.expired"]),
+        (&[View::OrderOpen, View::OrderFailed], &["link.failed"]),
+        (
+            &[View::OrderPayment { paid: false, refunded: false }, View::OrderPayment { paid: true, refunded: false }],
+            &["link.paid"],
+        ),
+    ];
+    let listed = listed.into_iter().map(|case| (SourceKind::Movements, case));
+    for (source, (views, expected)) in listed.chain(followed.into_iter().map(|case| (SourceKind::Links, case))) {
+        let mut town = Town::new();
+        town.watches = vec![(SourceKind::Links, "u".into())];
+        let mut watcher = town.watcher();
+        town.watch(&mut watcher, MINUTE).await;
+        for view in views {
+            town.upstream.list(&[Row { source, view: *view, ..sale(1, 10, "2026-11-21T09:01:00") }]);
+            town.watch(&mut watcher, MINUTE).await;
+        }
+        let types: Vec<String> =
+            town.cried().await.iter().filter_map(|line| line.split(' ').next().map(str::to_owned)).collect();
+        assert_eq!(types, expected, "{views:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn start_decides_what_first_contact_announces() {
     let rows =
         [sale(1, 10, "2026-11-19T08:00:00"), sale(2, 20, "2026-11-20T08:00:00"), sale(3, 30, "2026-11-21T08:00:00")];
