@@ -21,3 +21,4 @@ pub mod refund;
 pub mod retry;
 pub mod route;
 pub mod row;
+pub mod watch;

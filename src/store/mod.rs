@@ -10,6 +10,9 @@ pub mod conformance;
 pub mod embedded;
 pub mod memory;
 pub mod redis;
+mod watches;
+
+pub use self::watches::{Watches, Watchlist};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

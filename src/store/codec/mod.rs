@@ -8,6 +8,7 @@
 mod event;
 mod memories;
 mod records;
+mod watch;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -16,6 +17,7 @@ use serde::de::DeserializeOwned;
 pub use self::event::{decode_event, encode_event};
 pub use self::memories::{decode_memories, encode_memories};
 pub use self::records::{decode_attempt, decode_reject, decode_state, encode_attempt, encode_reject, encode_state};
+pub use self::watch::{decode_watch, encode_watch};
 
 /// Why stored bytes could not be read. Carries none of them: they may hold personal data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

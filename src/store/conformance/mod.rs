@@ -12,6 +12,7 @@ pub(crate) mod leases;
 pub(crate) mod requeue;
 pub(crate) mod settling;
 pub(crate) mod upkeep;
+pub(crate) mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +35,7 @@ use crate::domain::row::Reject;
 /// One back-end under test.
 pub(crate) trait Harness: Sized {
     /// The back-end.
-    type Store: Store + Archive + 'static;
+    type Store: Store + Archive + crate::store::Watches + 'static;
 
     /// An empty store of its own, opened by the instance `one`.
     async fn fresh() -> Self;
@@ -131,6 +132,9 @@ macro_rules! laws {
             upkeep::a_sweep_removes_old_rejects,
             upkeep::a_sweep_removes_settled_events_only,
             upkeep::everything_survives_a_restart,
+            watches::every_change_of_the_watches_shows_in_their_version,
+            watches::many_watches_survive_a_restart,
+            watches::watches_are_read_as_they_were_written_and_by_account,
         }
     };
     (@each $harness:ty; $($topic:ident :: $law:ident),* $(,)?) => {

@@ -17,7 +17,7 @@ use crate::store::{Archive, Counts, DeliveryFilter, DeliveryView, EventFilter, R
 /// turns with the daemon, which finds what became due when it next looks, 30 seconds later at the most.
 #[derive(Debug)]
 pub struct EmbeddedArchive {
-    readers: Readers,
+    pub(super) readers: Readers,
     clock: Arc<dyn Clock>,
 }
 
@@ -29,7 +29,7 @@ impl EmbeddedArchive {
     }
 
     /// One write transaction on a connection of its own.
-    async fn write<F>(&self, work: F) -> Result<u64, StoreError>
+    pub(super) async fn write<F>(&self, work: F) -> Result<u64, StoreError>
     where
         F: FnOnce(&Connection) -> Result<u64, StoreError> + Send + 'static,
     {

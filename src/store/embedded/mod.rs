@@ -12,6 +12,7 @@ mod query;
 mod readers;
 mod schema;
 mod upkeep;
+mod watches;
 mod writer;
 
 use std::path::Path;

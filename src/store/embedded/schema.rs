@@ -24,7 +24,11 @@ const BUSY: Duration = Duration::from_secs(5);
 const TABLES: &str = "
 CREATE TABLE account(
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
-    version INTEGER NOT NULL DEFAULT 0, state BLOB, holder TEXT, fence INTEGER NOT NULL DEFAULT 0) STRICT;
+    version INTEGER NOT NULL DEFAULT 0, state BLOB, holder TEXT, fence INTEGER NOT NULL DEFAULT 0,
+    watches INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE watch(
+    account INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY(account, kind, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE ledger(
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL,
     version INTEGER NOT NULL, expires INTEGER NOT NULL, UNIQUE(account, key)) STRICT;

@@ -1,6 +1,7 @@
 //! A store that forgets with the process: maps behind one lock, over an injected clock. For simulations and tests.
 
 mod archive;
+mod watches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,6 +21,7 @@ use crate::domain::event::{Event, EventId};
 use crate::domain::ledger::Ledger;
 use crate::domain::route::DestinationName;
 use crate::domain::row::Reject;
+use crate::domain::watch::{Watch, WatchId};
 
 /// The store of one instance; its replicas share the data.
 #[derive(Clone, Debug)]
@@ -41,6 +43,8 @@ struct Data {
     /// Waiting and in-flight deliveries; the latter fall due again when their lease ends.
     due: BTreeSet<(DestinationName, Timestamp, u64)>,
     rejects: Vec<RejectRow>,
+    /// The version of an account's watches, and the watches.
+    watches: HashMap<AccountName, (u64, BTreeMap<WatchId, Watch>)>,
 }
 
 #[derive(Debug, Default)]

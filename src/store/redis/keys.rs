@@ -84,6 +84,11 @@ impl Keys {
         self.at(shard, &format!("ledger:{}:{}", escaped(partition.account.as_str()), partition.key()))
     }
 
+    /// Id of a watch → watch, and under the empty field the version.
+    pub(super) fn watches(&self, account: &AccountName) -> String {
+        self.at(self.shard_of(account), &format!("watches:{}", escaped(account.as_str())))
+    }
+
     /// Deliveries to a destination that wait, by the millisecond when they are due.
     pub(super) fn due(&self, shard: u16, destination: &DestinationName) -> String {
         self.at(shard, &format!("due:{destination}"))

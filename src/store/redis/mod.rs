@@ -18,6 +18,7 @@ mod scan;
 mod tests;
 mod trouble;
 mod upkeep;
+mod watches;
 
 use std::time::Duration;
 
@@ -42,6 +43,7 @@ struct Scripts {
     sweep: Script,
     acquire: Script,
     release: Script,
+    watch: Script,
 }
 
 impl Scripts {
@@ -54,6 +56,7 @@ impl Scripts {
             sweep: script(include_str!("lua/sweep.lua")),
             acquire: script(include_str!("lua/acquire.lua")),
             release: Script::new("", include_str!("lua/release.lua")),
+            watch: Script::new("", include_str!("lua/watch.lua")),
         }
     }
 }
