@@ -30,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// The shortest pause between two looks that found nothing, so that a wrong `next_due` cannot make the loop spin.
 const FLOOR: Duration = Duration::from_millis(5);
 
+/// The longest pause between two tries to write down what ended, while the daemon stops: there is little time left.
+const HASTE: Duration = Duration::from_secs(1);
+
 /// The most settlements in one exchange.
 const BATCH: usize = 512;
 
@@ -289,6 +292,9 @@ impl Dispatcher {
     }
 
     /// What is under way ends, what ended is written, what was not begun is given back.
+    ///
+    /// While the store does not answer, only what was sent is tried again: it would be repeated. What was not begun is
+    /// nobody's loss, because its lease ends by itself, or the restarted instance takes it back.
     async fn drain(mut self) {
         for lease in self.outbox.clear() {
             self.give_back(lease);
@@ -304,9 +310,12 @@ impl Dispatcher {
                 match result {
                     Ok(_) => self.settled(&batch),
                     Err(error) => {
-                        self.settlements.splice(0..0, batch);
-                        let wait = self.store_failed(&error);
-                        tokio::time::sleep(wait).await;
+                        let wait = self.store_failed(&error).min(HASTE);
+                        let sent = batch.into_iter().filter(|settlement| settlement.attempt.is_some());
+                        self.settlements.splice(0..0, sent);
+                        if !self.settlements.is_empty() {
+                            tokio::time::sleep(wait).await;
+                        }
                     }
                 }
                 continue;

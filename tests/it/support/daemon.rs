@@ -15,6 +15,11 @@ use super::guarded;
 /// How long a start may take: debug build, two cores, tests beside it.
 const START: Duration = Duration::from_secs(30);
 
+/// The program under test; `PREGONERO_UNDER_TEST` names another one, such as a release build or a copy for a long soak.
+pub(crate) fn program() -> String {
+    std::env::var("PREGONERO_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_pregonero").to_owned())
+}
+
 /// A running `pregonero run`. Dropped, it is killed.
 pub(crate) struct Daemon {
     child: Child,
@@ -27,7 +32,7 @@ impl Daemon {
     pub(crate) fn launch(config: &Path, log: &Path, port: u16) -> Self {
         let stderr = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let arguments = ["run", "--config", config.to_str().unwrap()];
-        let child = guarded(env!("CARGO_BIN_EXE_pregonero"), &arguments, Stdio::null(), stderr.into());
+        let child = guarded(&program(), &arguments, Stdio::null(), stderr.into());
         Self { child, port, log: log.to_owned() }
     }
 
