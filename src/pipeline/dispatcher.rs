@@ -293,8 +293,8 @@ impl Dispatcher {
 
     /// What is under way ends, what ended is written, what was not begun is given back.
     ///
-    /// While the store does not answer, only what was sent is tried again: it would be repeated. What was not begun is
-    /// nobody's loss, because its lease ends by itself, or the restarted instance takes it back.
+    /// While the store does not answer, it is asked again as long as something was sent that would be repeated. Only to
+    /// give back what was not begun nobody waits: its lease ends by itself.
     async fn drain(mut self) {
         for lease in self.outbox.clear() {
             self.give_back(lease);
@@ -311,11 +311,11 @@ impl Dispatcher {
                     Ok(_) => self.settled(&batch),
                     Err(error) => {
                         let wait = self.store_failed(&error).min(HASTE);
-                        let sent = batch.into_iter().filter(|settlement| settlement.attempt.is_some());
-                        self.settlements.splice(0..0, sent);
-                        if !self.settlements.is_empty() {
-                            tokio::time::sleep(wait).await;
+                        self.settlements.splice(0..0, batch);
+                        if self.outbox.in_flight() == 0 {
+                            return;
                         }
+                        tokio::time::sleep(wait).await;
                     }
                 }
                 continue;

@@ -1,6 +1,9 @@
 //! Laws of the dispatcher.
 
 use super::*;
+use crate::domain::account::Partition;
+use crate::domain::ledger::Ledger;
+use crate::store::{Commit, Committed, Exchange, Settlement, StoreError, Swept, VersionedState, Want};
 
 async fn deliver(town: &Town, ear: &Arc<Ear>, time: Duration) {
     let channel: Arc<dyn Channel> = Arc::<Ear>::clone(ear);
@@ -68,4 +71,102 @@ async fn a_delivery_that_always_fails_is_dead_after_its_schedule_and_can_be_requ
     assert_eq!(town.store.requeue(&dead, false).await.unwrap(), 1);
     deliver(&town, &ear, MINUTE).await;
     assert_eq!(ear.heard(), ["credit.received 10.00"]);
+}
+
+/// A store that can go away.
+#[derive(Debug)]
+struct Away {
+    inner: Arc<MemoryStore>,
+    away: Mutex<bool>,
+}
+
+impl Away {
+    fn of(town: &Town) -> Arc<Self> {
+        Arc::new(Self { inner: Arc::clone(&town.store), away: Mutex::new(false) })
+    }
+
+    fn goes(&self, away: bool) {
+        *self.away.lock().unwrap() = away;
+    }
+}
+
+#[async_trait]
+impl Store for Away {
+    async fn ledgers(&self, account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
+        self.inner.ledgers(account, partitions).await
+    }
+
+    async fn account(&self, account: &AccountName) -> Result<VersionedState, StoreError> {
+        self.inner.account(account).await
+    }
+
+    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
+        self.inner.commit(commit).await
+    }
+
+    async fn exchange(&self, settlements: &[Settlement], wants: &[Want]) -> Result<Exchange, StoreError> {
+        if *self.away.lock().unwrap() {
+            return Err(StoreError::Unavailable("away".to_owned(), None));
+        }
+        self.inner.exchange(settlements, wants).await
+    }
+
+    async fn reclaim(&self) -> Result<u64, StoreError> {
+        self.inner.reclaim().await
+    }
+
+    async fn acquire(&self, account: &AccountName, time: Duration) -> Result<Option<u64>, StoreError> {
+        self.inner.acquire(account, time).await
+    }
+
+    async fn release(&self, account: &AccountName) -> Result<(), StoreError> {
+        self.inner.release(account).await
+    }
+
+    async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError> {
+        self.inner.sweep(retention).await
+    }
+
+    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
+        self.inner.warnings().await
+    }
+}
+
+/// A dispatcher on a store that can go away, with more leased than its four hands can send at once: each attempt takes
+/// 5 ms. Returns when the first attempts are under way.
+async fn busy(town: &Town, ear: &Arc<Ear>) -> (Arc<Away>, CancellationToken, tokio::task::JoinHandle<()>) {
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    let rows: Vec<Row> = (1..=12).map(|n| sale(n, 10, "2026-11-21T12:00:00")).collect();
+    town.upstream.list(&rows);
+    town.watch(&mut watcher, MINUTE).await;
+    let (store, channel): (_, Arc<dyn Channel>) = (Away::of(town), Arc::<Ear>::clone(ear));
+    let desks = vec![(channel, Schedule::default())];
+    let dispatcher = Dispatcher::new(
+        Arc::<Away>::clone(&store),
+        Arc::clone(&town.clock),
+        desks,
+        16,
+        town.nudge.clone(),
+        Arc::new(Nobody),
+    );
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(dispatcher.run(stop.clone(), |_| {}));
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    (store, stop, running)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_the_store_while_something_was_sent_that_is_not_written_down() {
+    let town = Town::new();
+    let ear = Ear::new("ear");
+    let (store, stop, running) = busy(&town, &ear).await;
+    store.goes(true);
+    stop.cancel();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(!running.is_finished() && ear.heard().len() == 4, "four were sent, and nothing more is begun");
+    store.goes(false);
+    tokio::time::timeout(Duration::from_secs(2), running).await.expect("it is soon noticed").unwrap();
+    let counts = town.store.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.events), (8, 12), "what was sent is written down, the rest given back");
 }
