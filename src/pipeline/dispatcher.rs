@@ -71,6 +71,8 @@ pub struct Dispatcher {
     attempts: TaskTracker,
     settlements: Vec<Settlement>,
     store_failures: u32,
+    /// A question for leases was not answered: the store may hold leases in our name that we know nothing of.
+    adrift: bool,
 }
 
 #[derive(Debug)]
@@ -102,6 +104,7 @@ impl Dispatcher {
             attempts: TaskTracker::new(),
             settlements: Vec::new(),
             store_failures: 0,
+            adrift: false,
         }
     }
 
@@ -132,6 +135,14 @@ impl Dispatcher {
             self.judge(ended);
         }
         self.begin();
+        if self.adrift && self.settlements.is_empty() && self.outbox.is_idle() {
+            // All that the store thinks we hold is unknown to us. While we are busy we cannot tell, and such a lease ends
+            // by itself, later.
+            if let Err(error) = self.store.reclaim().await {
+                return self.store_failed(&error);
+            }
+            self.adrift = false;
+        }
         let now = Instant::now();
         let (wants, wake) = self.outbox.wants(now);
         if self.settlements.is_empty() && wants.is_empty() {
@@ -156,6 +167,7 @@ impl Dispatcher {
                         asking &= !asked;
                     }
                     Err(error) => {
+                        self.adrift |= asked;
                         self.settlements.splice(0..0, batch);
                         due = self.store_failed(&error);
                         break;
@@ -175,10 +187,11 @@ impl Dispatcher {
             }
         }
         // What is still on its way is waited for: its settlements must not be written twice.
-        while let Some(Trip { batch, result, .. }) = under_way.next().await {
+        while let Some(Trip { batch, asked, result }) = under_way.next().await {
             match result {
                 Ok(exchange) => due = due.min(self.exchanged(&batch, exchange)),
                 Err(error) => {
+                    self.adrift |= asked;
                     self.settlements.splice(0..0, batch);
                     due = self.store_failed(&error);
                 }
