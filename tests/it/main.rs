@@ -15,6 +15,6 @@ mod demo;
 mod outages;
 mod peers;
 mod replicas;
-mod storage;
 mod stopping;
+mod storage;
 mod support;

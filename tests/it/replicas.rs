@@ -180,10 +180,8 @@ async fn a_replica_that_slept_beyond_its_leases_writes_nothing_stale() {
     for amount in 0..4 {
         world.sipago_sale(Money::from_cents(9_100_000 + amount * 100));
     }
-    until("attempts are under way", SOON, || {
-        house.sandbox.caught().look(|shelves| shelves.webhooks.total()) > before
-    })
-    .await;
+    until("attempts are under way", SOON, || house.sandbox.caught().look(|shelves| shelves.webhooks.total()) > before)
+        .await;
     sleeper.signal("STOP").await;
     script.clear();
     load.strike(5);
@@ -196,7 +194,11 @@ async fn a_replica_that_slept_beyond_its_leases_writes_nothing_stale() {
     let log = || sleeper.log();
     until("its settlements are refused", SOON, || log().contains("the lease was lost")).await;
     until("its commit is refused", SOON, || log().contains("another replica was faster")).await;
-    let leaves = || ACCOUNTS.iter().all(|name| log().lines().any(|line| line.contains(name) && line.contains("another replica polls")));
+    let leaves = || {
+        ACCOUNTS
+            .iter()
+            .all(|name| log().lines().any(|line| line.contains(name) && line.contains("another replica polls")))
+    };
     until("it stands back from both accounts", SOON, leaves).await;
     assert_eq!(house.counts().await, counts, "no event and no delivery came of it");
     assert_eq!(house.deliveries().await, settled, "every settlement is the one of who held the lease");

@@ -79,7 +79,9 @@ impl Scene {
         let facts: usize = announced(&heard).values().sum();
         assert_eq!(facts, heard.len(), "each fact under one id");
         let repeated = heard.values().filter(|heard| heard.accepted > 1).count();
-        eprintln!("{trouble}: {facts} facts, 0 lost, 0 invented, {repeated} repeated under the same id; told {took:?} after it ended");
+        eprintln!(
+            "{trouble}: {facts} facts, 0 lost, 0 invented, {repeated} repeated under the same id; told {took:?} after it ended"
+        );
     }
 
     /// A repeat is the same to the byte, unless the store had forgotten the event and it was made again.
@@ -205,11 +207,7 @@ async fn bad_line(seed: u64, moods: &[Mood]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_line_to_redis_that_is_cut_slow_half_closed_deaf_or_silent_costs_nothing() {
     let several = [Mood::Cut, Mood::Delays(Duration::from_millis(150)), Mood::HalfClosed];
-    tokio::join!(
-        bad_line(45, &several),
-        bad_line(46, &[Mood::Deaf]),
-        bad_line(47, &[Mood::Silent]),
-    );
+    tokio::join!(bad_line(45, &several), bad_line(46, &[Mood::Deaf]), bad_line(47, &[Mood::Silent]),);
 }
 
 fn size(path: &Path) -> u64 {
