@@ -112,6 +112,14 @@ async fn a_redis_that_is_full_or_read_only_for_a_while_costs_nothing() {
         scene.command(ends).await;
         scene.recovered(name, lines).await;
     }
+    // And the disk under its append-only file is full.
+    let lines = scene.lines();
+    scene.burst(10).await;
+    scene.house.redis.as_ref().unwrap().fill_disk(true).await;
+    scene.endured("MISCONF").await;
+    assert!(scene.daemon.log().contains("MISCONF"), "the log names it:\n{}", scene.daemon.log());
+    scene.house.redis.as_ref().unwrap().fill_disk(false).await;
+    scene.recovered("MISCONF", lines).await;
     scene.repeats_are_the_same();
     scene.daemon.stop().await;
 }

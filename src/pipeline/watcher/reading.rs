@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use tracing::{debug, info, warn};
 
 use super::Watcher;
-use crate::config::Start;
 use crate::domain::account::Partition;
 use crate::domain::ledger::Ledger;
+use crate::domain::policy::Start;
 use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
 use crate::sources::{Reading, Snapshot, SourceError, Task};
 use crate::store::{Commit, Committed, StoreError, VersionedState};

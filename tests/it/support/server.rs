@@ -81,6 +81,14 @@ impl Server {
         }
     }
 
+    /// Lets its append-only file grow no further from now on, or again: to it the disk is full.
+    pub(crate) async fn fill_disk(&self, full: bool) {
+        let id = self.child.as_ref().and_then(Child::id).expect("it runs").to_string();
+        let limit = if full { "--fsize=1:" } else { "--fsize=unlimited:" };
+        let set = Command::new("prlimit").args(["--pid", &id, limit]).status().await.unwrap();
+        assert!(set.success(), "the limit was not set");
+    }
+
     /// Keeps a copy of what is on disk now, for [`Server::roll_back`].
     pub(crate) async fn keep(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
