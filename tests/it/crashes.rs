@@ -180,7 +180,7 @@ async fn killed_again_and_again(memory: Memory, seed: u64) {
         told.iter().map(|(fact, count)| count - truth.get(fact).copied().unwrap_or(0).min(*count)).sum();
     eprintln!(
         "{memory:?}: {} kills ({silent_rounds} before anything was sent, {in_a_burst} just after), {} facts, {lost} lost, {invented} invented, \
-         {} repeated under the same id, {attempts} attempts; everything told {took:?} after the last start",
+         {} repeats under the same id, {attempts} attempts; everything told {took:?} after the last start",
         rounds + 1,
         truth.values().sum::<usize>(),
         accepted - heard.len(),
