@@ -76,6 +76,8 @@ pub struct Lifecycle {
     hard: CancellationToken,
     tasks: TaskTracker,
     crashed: Arc<AtomicBool>,
+    /// A task was dropped before its end.
+    cut: Arc<AtomicBool>,
     reloads: watch::Sender<u64>,
     heartbeats: Heartbeats,
     systemd: Systemd,
@@ -98,6 +100,7 @@ impl Lifecycle {
             hard: CancellationToken::new(),
             tasks: TaskTracker::new(),
             crashed: Arc::default(),
+            cut: Arc::default(),
             reloads: watch::Sender::new(0),
             heartbeats: Heartbeats::new(),
             systemd,
@@ -148,11 +151,13 @@ impl Lifecycle {
         F: Future<Output = ()> + Send + 'static,
     {
         let (name, soft, crashed) = (name.into(), self.soft.clone(), Arc::clone(&self.crashed));
-        let hard = self.hard.clone();
+        let (hard, cut) = (self.hard.clone(), Arc::clone(&self.cut));
         self.tasks.spawn(async move {
             // The task is not looked at again after a panic, so nothing half changed in it can be seen.
             let guarded = AssertUnwindSafe(task).catch_unwind();
-            let Some(ended) = hard.run_until_cancelled_owned(guarded).await else { return };
+            let Some(ended) = hard.run_until_cancelled_owned(guarded).await else {
+                return cut.store(true, Ordering::Release);
+            };
             let panicked = ended.is_err();
             if panicked || !soft.is_cancelled() {
                 tracing::error!(task.name = %name, task.panicked = panicked, "a task ended by itself; the daemon stops");
@@ -207,14 +212,15 @@ impl Lifecycle {
         }
     }
 
-    /// Whether all tasks ended in time.
+    /// Whether all tasks came to their own end in time.
     async fn drain(&self) -> bool {
         let end = Instant::now() + DRAIN_LIMIT;
         let mut tick = tokio::time::interval(DRAIN_TICK);
         loop {
             tokio::select! {
                 biased;
-                () = self.tasks.wait() => return true,
+                // At a second signal they are gone at once, and have finished nothing.
+                () = self.tasks.wait() => return !self.cut.load(Ordering::Acquire),
                 () = self.hard.cancelled() => return false,
                 () = tokio::time::sleep_until(end) => return false,
                 _ = tick.tick() => {
