@@ -26,11 +26,11 @@ use tokio_util::task::TaskTracker;
 pub use self::heartbeat::{Heartbeat, Heartbeats};
 pub use self::systemd::Systemd;
 
-/// How long a drain may take. As Sidekiq, whose deploys wait for it (its documentation,
-/// 2026-11-21); the unit's `TimeoutStopSec` is ten seconds more.
-const DRAIN_LIMIT: Duration = Duration::from_secs(25);
+/// How long a drain may take. With what follows it makes 25 s, as Sidekiq, whose deploys wait for it (its
+/// documentation, 2026-11-21); the unit's `TimeoutStopSec` is ten seconds more.
+const DRAIN_LIMIT: Duration = Duration::from_secs(24);
 
-/// How long tasks have to leave after the hard stop, before they are dropped where they are.
+/// How long dropped tasks have to be gone. They are dropped where they wait, so this is for one that computes.
 const LEAVE_LIMIT: Duration = Duration::from_secs(1);
 
 /// How often systemd hears of the drain.
@@ -53,7 +53,8 @@ pub enum Wish {
 pub enum Ending {
     /// Everything in hand was finished.
     Drained,
-    /// The drain took too long or a second signal cut it; what was in hand is leased still and is tried again later.
+    /// The drain took too long or a second signal cut it: something was sent, or being sent, and could not be written
+    /// down. It is leased still and is sent again later under the same id, which is why this is no success.
     Cut,
     /// A task had ended by itself.
     Crashed,
@@ -75,6 +76,8 @@ pub struct Lifecycle {
     hard: CancellationToken,
     tasks: TaskTracker,
     crashed: Arc<AtomicBool>,
+    /// A task was dropped before its end.
+    cut: Arc<AtomicBool>,
     reloads: watch::Sender<u64>,
     heartbeats: Heartbeats,
     systemd: Systemd,
@@ -97,6 +100,7 @@ impl Lifecycle {
             hard: CancellationToken::new(),
             tasks: TaskTracker::new(),
             crashed: Arc::default(),
+            cut: Arc::default(),
             reloads: watch::Sender::new(0),
             heartbeats: Heartbeats::new(),
             systemd,
@@ -140,15 +144,21 @@ impl Lifecycle {
         self.systemd.clone()
     }
 
-    /// Runs a task that is to end only after the soft stop. If it ends before, or panics, the daemon stops.
+    /// Runs a task that is to end only after the soft stop. If it ends before, or panics, the daemon stops. At the hard
+    /// stop it is dropped where it waits, so it must be cancel-safe.
     pub fn spawn<F>(&self, name: impl Into<String>, task: F)
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let (name, soft, crashed) = (name.into(), self.soft.clone(), Arc::clone(&self.crashed));
+        let (hard, cut) = (self.hard.clone(), Arc::clone(&self.cut));
         self.tasks.spawn(async move {
             // The task is not looked at again after a panic, so nothing half changed in it can be seen.
-            let panicked = AssertUnwindSafe(task).catch_unwind().await.is_err();
+            let guarded = AssertUnwindSafe(task).catch_unwind();
+            let Some(ended) = hard.run_until_cancelled_owned(guarded).await else {
+                return cut.store(true, Ordering::Release);
+            };
+            let panicked = ended.is_err();
             if panicked || !soft.is_cancelled() {
                 tracing::error!(task.name = %name, task.panicked = panicked, "a task ended by itself; the daemon stops");
                 crashed.store(true, Ordering::Release);
@@ -157,7 +167,8 @@ impl Lifecycle {
         });
     }
 
-    /// Waits for the end: until a stop is asked for, then until everything in hand is finished, at most 25 s.
+    /// Waits for the end: until a stop is asked for, then until everything in hand is finished, at most 24 s; what is not
+    /// finished by then, or at a second signal, is dropped.
     ///
     /// Call it after [`Systemd::ready`]. It pings the watchdog while every registered loop turns.
     pub async fn run_until_stopped(self) -> Ending {
@@ -169,7 +180,7 @@ impl Lifecycle {
         if !drained {
             tracing::warn!(tasks.left = self.tasks.len(), "the drain was cut; what was in hand will be tried again");
             self.hard.cancel();
-            // Whoever listens leaves at once; who does not is dropped with the runtime.
+            // Attempts under way are dropped with the runtime.
             let left = tokio::time::timeout(LEAVE_LIMIT, self.tasks.wait()).await;
             tracing::debug!(tasks.all_left = left.is_ok(), "stopped hard");
         }
@@ -201,14 +212,15 @@ impl Lifecycle {
         }
     }
 
-    /// Whether all tasks ended in time.
+    /// Whether all tasks came to their own end in time.
     async fn drain(&self) -> bool {
         let end = Instant::now() + DRAIN_LIMIT;
         let mut tick = tokio::time::interval(DRAIN_TICK);
         loop {
             tokio::select! {
                 biased;
-                () = self.tasks.wait() => return true,
+                // At a second signal they are gone at once, and have finished nothing.
+                () = self.tasks.wait() => return !self.cut.load(Ordering::Acquire),
                 () = self.hard.cancelled() => return false,
                 () = tokio::time::sleep_until(end) => return false,
                 _ = tick.tick() => {
@@ -291,7 +303,7 @@ mod tests {
         let started = Instant::now();
         assert_eq!(ending(lifecycle).await, Ending::Cut);
         assert!(kill.is_cancelled());
-        assert!(started.elapsed() <= LEAVE_LIMIT + DRAIN_TICK);
+        assert!(started.elapsed() <= DRAIN_TICK);
     }
 
     #[tokio::test(start_paused = true)]
@@ -301,7 +313,8 @@ mod tests {
         lifecycle.stop_token().cancel();
         let started = Instant::now();
         assert_eq!(ending(lifecycle).await, Ending::Cut);
-        assert!(started.elapsed() >= DRAIN_LIMIT && started.elapsed() <= DRAIN_LIMIT + LEAVE_LIMIT);
+        assert!(started.elapsed() >= DRAIN_LIMIT && DRAIN_LIMIT + LEAVE_LIMIT <= Duration::from_secs(25));
+        assert_eq!(started.elapsed().as_secs(), DRAIN_LIMIT.as_secs(), "a task that waits is dropped at once");
     }
 
     #[tokio::test(start_paused = true)]

@@ -30,6 +30,9 @@ const IDLE: Duration = Duration::from_secs(30);
 /// The shortest pause between two looks that found nothing, so that a wrong `next_due` cannot make the loop spin.
 const FLOOR: Duration = Duration::from_millis(5);
 
+/// The longest pause between two tries to write down what ended, while the daemon stops: there is little time left.
+const HASTE: Duration = Duration::from_secs(1);
+
 /// The most settlements in one exchange.
 const BATCH: usize = 512;
 
@@ -68,6 +71,8 @@ pub struct Dispatcher {
     attempts: TaskTracker,
     settlements: Vec<Settlement>,
     store_failures: u32,
+    /// A question for leases was not answered: the store may hold leases in our name that we know nothing of.
+    adrift: bool,
 }
 
 #[derive(Debug)]
@@ -99,6 +104,7 @@ impl Dispatcher {
             attempts: TaskTracker::new(),
             settlements: Vec::new(),
             store_failures: 0,
+            adrift: false,
         }
     }
 
@@ -129,6 +135,14 @@ impl Dispatcher {
             self.judge(ended);
         }
         self.begin();
+        if self.adrift && self.settlements.is_empty() && self.outbox.is_idle() {
+            // All that the store thinks we hold is unknown to us. While we are busy we cannot tell, and such a lease ends
+            // by itself, later.
+            if let Err(error) = self.store.reclaim().await {
+                return self.store_failed(&error);
+            }
+            self.adrift = false;
+        }
         let now = Instant::now();
         let (wants, wake) = self.outbox.wants(now);
         if self.settlements.is_empty() && wants.is_empty() {
@@ -153,6 +167,7 @@ impl Dispatcher {
                         asking &= !asked;
                     }
                     Err(error) => {
+                        self.adrift |= asked;
                         self.settlements.splice(0..0, batch);
                         due = self.store_failed(&error);
                         break;
@@ -172,10 +187,11 @@ impl Dispatcher {
             }
         }
         // What is still on its way is waited for: its settlements must not be written twice.
-        while let Some(Trip { batch, result, .. }) = under_way.next().await {
+        while let Some(Trip { batch, asked, result }) = under_way.next().await {
             match result {
                 Ok(exchange) => due = due.min(self.exchanged(&batch, exchange)),
                 Err(error) => {
+                    self.adrift |= asked;
                     self.settlements.splice(0..0, batch);
                     due = self.store_failed(&error);
                 }
@@ -289,6 +305,9 @@ impl Dispatcher {
     }
 
     /// What is under way ends, what ended is written, what was not begun is given back.
+    ///
+    /// While the store does not answer, it is asked again as long as something was sent that would be repeated. Only to
+    /// give back what was not begun nobody waits: its lease ends by itself.
     async fn drain(mut self) {
         for lease in self.outbox.clear() {
             self.give_back(lease);
@@ -304,8 +323,11 @@ impl Dispatcher {
                 match result {
                     Ok(_) => self.settled(&batch),
                     Err(error) => {
+                        let wait = self.store_failed(&error).min(HASTE);
                         self.settlements.splice(0..0, batch);
-                        let wait = self.store_failed(&error);
+                        if self.outbox.in_flight() == 0 {
+                            return;
+                        }
                         tokio::time::sleep(wait).await;
                     }
                 }

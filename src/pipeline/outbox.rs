@@ -139,6 +139,11 @@ impl Outbox {
         self.in_flight
     }
 
+    /// Nothing is under way, unsettled or waiting: no lease is known here.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight == 0 && self.desks.values().all(|desk| desk.waiting.is_empty())
+    }
+
     /// The desk of a destination.
     pub(super) fn desk(&mut self, destination: &DestinationName) -> Option<&mut Desk> {
         self.desks.get_mut(destination)

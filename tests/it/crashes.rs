@@ -9,7 +9,7 @@ use pregonero::sandbox::caught::Shelves;
 use pregonero::sandbox::world::{RefundShown, Status, Via};
 use pregonero::sandbox::{Face, Fault, Rule};
 
-use crate::support::{Heard, House, Load, Memory, Plan, announced, until, webhooks_by_id};
+use crate::support::{Heard, House, Load, Memory, Plan, announced, happened, until, webhooks_by_id};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -123,16 +123,21 @@ fn misfortune(load: &mut Load) -> Option<Rule> {
     Some(Rule::times(Face::Webhook, "hooks/erp", times, fault))
 }
 
-/// Kills the daemon fifteen times at moments that a seed chooses: while it starts, polls, commits, sends or idles.
+/// How often each store's daemon is killed: `PREGONERO_KILLS`, else fifteen times.
+fn kills() -> usize {
+    std::env::var("PREGONERO_KILLS").map_or(15, |text| text.parse().expect("PREGONERO_KILLS is a number"))
+}
+
+/// Kills the daemon again and again at moments that a seed chooses: while it starts, polls, commits, sends or idles.
 async fn killed_again_and_again(memory: Memory, seed: u64) {
-    const ROUNDS: usize = 15;
+    let rounds = kills();
     let house = House::build(memory, seed).await;
     let mut load = Load::new(house.sandbox.world(), seed);
     // The time-out is longer than a round, so that a hang is cut by a kill and never judged.
     let plan = Plan { sipago: load.watch(), hooks: patient("10s"), ..Plan::default() };
     let mut daemon = house.contacted(&plan).await;
     let (mut silent_rounds, mut in_a_burst) = (0, 0);
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let before: usize = ids(&house).values().map(|heard| heard.attempts).sum();
         house.sandbox.script().clear();
         if let Some(rule) = misfortune(&mut load) {
@@ -169,10 +174,15 @@ async fn killed_again_and_again(memory: Memory, seed: u64) {
     assert_eq!(counts.events, u64::try_from(heard.len()).unwrap(), "the store holds what was told, and no more");
     let attempts: usize = heard.values().map(|heard| heard.attempts).sum();
     let accepted: usize = heard.values().map(|heard| heard.accepted).sum();
+    let (told, truth) = (announced(&heard), happened(house.sandbox.world()));
+    let lost: usize = truth.iter().map(|(fact, count)| count - told.get(fact).copied().unwrap_or(0).min(*count)).sum();
+    let invented: usize =
+        told.iter().map(|(fact, count)| count - truth.get(fact).copied().unwrap_or(0).min(*count)).sum();
     eprintln!(
-        "{memory:?}: {ROUNDS} kills ({silent_rounds} before anything was sent, {in_a_burst} just after), {} facts, {attempts} attempts, {} accepted twice; \
-         everything told {took:?} after the last start",
-        heard.len(),
+        "{memory:?}: {} kills ({silent_rounds} before anything was sent, {in_a_burst} just after), {} facts, {lost} lost, {invented} invented, \
+         {} repeats under the same id, {attempts} attempts; everything told {took:?} after the last start",
+        rounds + 1,
+        truth.values().sum::<usize>(),
         accepted - heard.len(),
     );
 }

@@ -15,4 +15,6 @@ mod demo;
 mod outages;
 mod peers;
 mod replicas;
+mod stopping;
+mod storage;
 mod support;

@@ -42,6 +42,46 @@ async fn an_outage_of_many_days_loses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_store_that_is_emptied_under_the_watcher_makes_no_history_of_news() {
+    let town = Town::new();
+    let mut rows = vec![sale(1, 10, "2026-11-21T08:00:00")];
+    town.upstream.list(&rows);
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    rows.push(sale(2, 20, "2026-11-21T09:01:00"));
+    town.upstream.list(&rows);
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 20.00"]);
+    town.store.empty();
+    rows.push(sale(3, 30, "2026-11-21T09:02:00"));
+    town.upstream.list(&rows);
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 30.00"], "neither swallowed nor told with the old ones");
+    rows.push(sale(4, 40, "2026-11-21T09:03:00"));
+    town.upstream.list(&rows);
+    town.watch(&mut town.watcher(), MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 30.00", "credit.received 40.00"], "a restart knows it all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_emptied_begins_anew_where_start_says_so() {
+    let mut town = Town::new();
+    town.policy.start = Start::Today;
+    let mut watcher = town.watcher();
+    town.upstream.list(&[sale(1, 10, "2026-11-21T08:00:00")]);
+    town.watch(&mut watcher, MINUTE).await;
+    let ids = |events: Vec<Arc<crate::domain::event::Event>>| events.iter().map(|event| event.id).collect::<Vec<_>>();
+    let all = EventFilter { limit: 10, ..EventFilter::default() };
+    let first = ids(town.store.events(&all).await.unwrap());
+    town.store.empty();
+    town.upstream.list(&[sale(1, 10, "2026-11-21T08:00:00"), sale(2, 20, "2026-11-21T09:01:00")]);
+    town.watch(&mut watcher, MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 10.00", "credit.received 20.00"]);
+    let again = ids(town.store.events(&all).await.unwrap());
+    assert!(first.iter().all(|id| again.contains(id)), "under the same ids");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_larger_look_back_is_a_baseline_for_what_it_adds() {
     let mut town = Town::new();
     let old = sale(1, 10, "2026-10-01T08:00:00");

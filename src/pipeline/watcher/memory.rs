@@ -7,9 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use crate::domain::account::{Partition, Scope};
 use crate::domain::day::Day;
-use crate::domain::ledger::Ledger;
+use crate::domain::ledger::{Change, Ledger};
 use crate::sources::{Fingerprint, Task};
-use crate::store::{Commit, VersionedState};
+use crate::store::{Commit, LedgerWrite, VersionedState};
 
 /// Rejects that are known to be stored, so that they are not written again at each reading.
 const REJECTS: usize = 10_000;
@@ -21,15 +21,35 @@ pub(super) struct Memory {
     pub(super) ledgers: HashMap<Partition, Ledger>,
     fingerprints: HashMap<Task, Fingerprint>,
     rejects: HashSet<u64>,
+    /// Copies in doubt, until the store has said what it knows.
+    former: HashMap<Partition, Ledger>,
 }
 
 impl Memory {
     /// Forgets everything that the store may know better.
     pub(super) fn doubt(&mut self) {
         self.state = None;
-        self.ledgers.clear();
+        self.former.extend(self.ledgers.drain().filter(|(_, ledger)| !ledger.is_unread()));
         self.fingerprints.clear();
         self.rejects.clear();
+    }
+
+    /// What this process knew of a store that knows nothing any more, as it would be written for the first time.
+    pub(super) fn forgotten(&self) -> Vec<LedgerWrite> {
+        let contents = |ledger: &Ledger| -> Vec<Change> {
+            ledger.iter().map(|(slot, memories)| Change { slot: *slot, memories: memories.clone() }).collect()
+        };
+        let write = |(partition, ledger): (&Partition, &Ledger)| LedgerWrite {
+            partition: partition.clone(),
+            expected: 0,
+            changes: contents(ledger),
+        };
+        self.former.iter().map(write).collect()
+    }
+
+    /// The store has said what it knows: copies that were in doubt are of no further use.
+    pub(super) fn resolved(&mut self) {
+        self.former.clear();
     }
 
     /// The fingerprint of the last answer to a task whose news are all committed.
@@ -39,6 +59,7 @@ impl Memory {
 
     /// An answer whose news are committed. One that awaits a second opinion is not: the same answer again is that opinion.
     pub(super) fn digested(&mut self, task: &Task, fingerprint: Fingerprint, awaits_opinion: bool) {
+        self.resolved();
         if awaits_opinion {
             self.fingerprints.remove(task);
         } else {

@@ -25,11 +25,12 @@ use crate::domain::retry::backoff;
 use crate::sources::{Agenda, Feedback, Source, SourceError, Task, Work};
 use crate::store::{Announcement, Store};
 
-/// For how long the right to poll is taken. Another replica takes over within that time after a crash.
-const LEASE: Duration = Duration::from_secs(25);
+/// For how long the right to poll is taken. After a crash another replica takes over within that time and one
+/// [`STANDBY`], which is less than 30 s.
+const LEASE: Duration = Duration::from_secs(20);
 
 /// The right is renewed when it is older than that.
-const RENEW: Duration = Duration::from_secs(12);
+const RENEW: Duration = Duration::from_secs(10);
 
 /// How often an account that another replica holds is asked for.
 const STANDBY: Duration = Duration::from_secs(5);

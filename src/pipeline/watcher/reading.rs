@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 use super::Watcher;
 use crate::domain::account::Partition;
 use crate::domain::ledger::Ledger;
+use crate::domain::policy::Start;
 use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
 use crate::sources::{Reading, Snapshot, SourceError, Task};
 use crate::store::{Commit, Committed, StoreError, VersionedState};
@@ -56,6 +57,9 @@ impl Watcher {
     async fn compare_and_commit(&mut self, task: &Task, snapshot: &Snapshot) -> Result<bool, StoreError> {
         let now = self.clock.now();
         let before = self.state().await?;
+        if before.version == 0 && !self.put_back().await? {
+            return Ok(false);
+        }
         let wanted: Vec<Partition> = partitions(&self.herald, task, snapshot).into_keys().collect();
         self.load(&wanted).await?;
         // The plan borrows from what does not change while it is carried out.
@@ -78,6 +82,33 @@ impl Watcher {
         self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
         self.memory.trim(herald.today(self.clock.now()).plus(-1));
         self.report(task, tally);
+        Ok(true)
+    }
+
+    /// Puts back what this process has seen into a store that was emptied under it (`FLUSHALL`, a restart of a Redis that
+    /// keeps nothing). With `start = "now"` this reading would be a silent first contact, and what happened since the
+    /// last one would be history that nobody was told. With another `start` the first contact tells everything anyway.
+    ///
+    /// False when another replica has begun anew meanwhile.
+    async fn put_back(&mut self) -> Result<bool, StoreError> {
+        let ledgers = self.memory.forgotten();
+        if self.policy.start != Start::Now || ledgers.is_empty() {
+            return Ok(true);
+        }
+        let commit = Commit {
+            account: self.herald.account.clone(),
+            ledgers,
+            state: None,
+            announcements: Vec::new(),
+            rejects: Vec::new(),
+            remember: self.policy.remember,
+        };
+        let committed = self.store.commit(&commit).await?;
+        self.memory.resolved();
+        if committed == Committed::Conflict {
+            return Ok(false);
+        }
+        warn!(account.name = %self.herald.account, "the store was emptied; what was read before is put back, so that it is no news, and what waited to be delivered is gone");
         Ok(true)
     }
 

@@ -88,6 +88,12 @@ impl MemoryStore {
         Self { instance: instance.into(), ..self.clone() }
     }
 
+    /// Empties it under whoever uses it, as `FLUSHALL` does.
+    #[cfg(test)]
+    pub(crate) fn empty(&self) {
+        *self.data() = Data::default();
+    }
+
     fn data(&self) -> MutexGuard<'_, Data> {
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
 //! The real daemon as a child process.
 
 use std::fs::OpenOptions;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,10 +11,15 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use super::guarded;
+use super::{House, Plan, guarded};
 
 /// How long a start may take: debug build, two cores, tests beside it.
 const START: Duration = Duration::from_secs(30);
+
+/// The program under test; `PREGONERO_UNDER_TEST` names another one, such as a release build or a copy for a long soak.
+pub(crate) fn program() -> String {
+    std::env::var("PREGONERO_UNDER_TEST").unwrap_or_else(|_| env!("CARGO_BIN_EXE_pregonero").to_owned())
+}
 
 /// A running `pregonero run`. Dropped, it is killed.
 pub(crate) struct Daemon {
@@ -27,7 +33,7 @@ impl Daemon {
     pub(crate) fn launch(config: &Path, log: &Path, port: u16) -> Self {
         let stderr = OpenOptions::new().create(true).append(true).open(log).unwrap();
         let arguments = ["run", "--config", config.to_str().unwrap()];
-        let child = guarded(env!("CARGO_BIN_EXE_pregonero"), &arguments, Stdio::null(), stderr.into());
+        let child = guarded(&program(), &arguments, Stdio::null(), stderr.into());
         Self { child, port, log: log.to_owned() }
     }
 
@@ -61,6 +67,15 @@ impl Daemon {
         self.child.kill().await.unwrap();
     }
 
+    /// Lets no file of it grow beyond so many bytes from now on; `None`: as large as they like. To it the disk is full.
+    pub(crate) async fn limit_files(&self, bytes: Option<u64>) {
+        let id = self.child.id().expect("it runs").to_string();
+        let limit = bytes.map_or_else(|| String::from("unlimited"), |bytes| bytes.to_string());
+        let arguments = ["--pid", &id, &format!("--fsize={limit}:")];
+        let set = Command::new("prlimit").args(arguments).status().await.unwrap();
+        assert!(set.success(), "the limit was not set");
+    }
+
     /// Sends a signal, such as `TERM`.
     pub(crate) async fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs");
@@ -90,4 +105,17 @@ impl Daemon {
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap()
     }
+}
+
+/// Runs a daemon as a user who is not root, until it ends by itself; its exit code and what it said.
+pub(crate) async fn unprivileged(house: &House, plan: &Plan) -> (Option<i32>, String) {
+    let config = house.path(&format!("{}.toml", plan.instance));
+    let program = program();
+    let command = [program.as_str(), "run", "--config", config.to_str().unwrap()];
+    let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    let is_root = std::fs::metadata("/proc/self").unwrap().uid() == 0;
+    let words = if is_root { [&nobody[..], &command[..]].concat() } else { command.to_vec() };
+    let running = Command::new(words[0]).args(&words[1..]).kill_on_drop(true).output();
+    let output = tokio::time::timeout(START, running).await.expect("it ends by itself").unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }

@@ -7,11 +7,11 @@ use std::time::Duration;
 use pregonero::clock::{Stopwatch, SystemClock};
 use pregonero::config::{Backend, RedisUrl, StoreConfig};
 use pregonero::sandbox::{API_KEY, BOT_TOKEN, Face, PASSWORD, Ports, Sandbox, USERNAME, WEBHOOK_SECRET};
-use pregonero::store::Counts;
+use pregonero::store::{Archive, Counts, DeliveryFilter, DeliveryView};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use super::{Daemon, Server, announced, free_port, happened, until, webhooks_by_id};
+use super::{Daemon, Proxy, Server, announced, daemon::program, free_port, happened, until, webhooks_by_id};
 
 /// Which store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) instance: String,
     /// Before the tables.
     pub(crate) top: String,
+    /// `log.filter`.
+    pub(crate) log: String,
     /// Further lines of `[[telepagos]]`, named `centro`.
     pub(crate) telepagos: String,
     /// Further lines of `[[sipago]]`, named `palermo`.
@@ -44,6 +46,7 @@ impl Default for Plan {
         Self {
             instance: String::from("one"),
             top: String::new(),
+            log: String::from("info"),
             telepagos: String::new(),
             sipago: String::new(),
             hooks: vec![(String::from("erp"), String::new())],
@@ -57,6 +60,8 @@ pub(crate) struct House {
     folder: TempDir,
     pub(crate) sandbox: Sandbox,
     pub(crate) redis: Option<Server>,
+    /// Where daemons find Redis instead.
+    pub(crate) proxy: Option<Proxy>,
 }
 
 impl House {
@@ -67,7 +72,7 @@ impl House {
             Memory::Redis => Some(Server::start().await),
         };
         let sandbox = Sandbox::start(Ports::default(), Arc::new(SystemClock), seed).await.unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), sandbox, redis }
+        Self { folder: tempfile::tempdir().unwrap(), sandbox, redis, proxy: None }
     }
 
     /// A path in its folder.
@@ -83,16 +88,17 @@ impl House {
     }
 
     fn config(&self, plan: &Plan, port: u16) -> String {
-        let Plan { instance, top, telepagos, sipago, .. } = plan;
-        let store = match &self.redis {
-            Some(server) => server.url(),
-            None => format!("file:{}", self.path("store.db").display()),
+        let Plan { instance, top, log, telepagos, sipago, .. } = plan;
+        let store = match (&self.proxy, &self.redis) {
+            (Some(proxy), _) => format!("redis://127.0.0.1:{}/0", proxy.port()),
+            (None, Some(server)) => server.url(),
+            (None, None) => format!("file:{}", self.path("store.db").display()),
         };
         let (telepagos_url, sipago_url) = (self.sandbox.telepagos_url(), self.sandbox.sipago_url());
         let mut config = format!(
             r#"{top}
 [log]
-filter = "info"
+filter = "{log}"
 [store]
 url = "{store}"
 instance = "{instance}"
@@ -159,13 +165,22 @@ events = ["*"]
 
     /// What the store holds, as an operator's command reads it.
     pub(crate) async fn counts(&self) -> Counts {
+        self.archive().await.counts().await.unwrap()
+    }
+
+    /// Every delivery with its last attempt, as an operator's command reads it.
+    pub(crate) async fn deliveries(&self) -> Vec<DeliveryView> {
+        let all = DeliveryFilter { limit: 100_000, ..DeliveryFilter::default() };
+        self.archive().await.deliveries(&all).await.unwrap()
+    }
+
+    async fn archive(&self) -> Arc<dyn Archive> {
         let backend = match &self.redis {
             Some(server) => Backend::Redis(RedisUrl(server.url())),
             None => Backend::Embedded(self.path("store.db")),
         };
         let config = StoreConfig { backend, prefix: String::from("pregonero"), instance: String::from("test") };
-        let archive = pregonero::app::open_archive(&config).await.unwrap();
-        archive.counts().await.unwrap()
+        pregonero::app::open_archive(&config).await.unwrap()
     }
 
     /// Waits until no delivery is pending any more; none may be dead.
@@ -185,7 +200,7 @@ events = ["*"]
     /// Runs an operator's command with the configuration of a plan that was started before; returns its stdout.
     pub(crate) async fn ask(&self, plan: &Plan, arguments: &[&str]) -> String {
         let config = self.path(&format!("{}.toml", plan.instance));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pregonero"));
+        let mut command = Command::new(program());
         let output = command.args(arguments).arg("--config").arg(config).output().await.unwrap();
         assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()

@@ -14,6 +14,17 @@ use super::{free_port, guarded};
 /// How long a server may take to listen.
 const START: Duration = Duration::from_secs(20);
 
+/// The right to poll an account, as Redis keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountLease {
+    /// The replica; empty when it was given back.
+    pub(crate) holder: String,
+    /// Until when, in milliseconds since 1970.
+    pub(crate) till: i64,
+    /// What time it was.
+    pub(crate) now: i64,
+}
+
 /// A Redis of one test. It ends with the test.
 pub(crate) struct Server {
     folder: TempDir,
@@ -70,6 +81,14 @@ impl Server {
         }
     }
 
+    /// Lets its append-only file grow no further from now on, or again: to it the disk is full.
+    pub(crate) async fn fill_disk(&self, full: bool) {
+        let id = self.child.as_ref().and_then(Child::id).expect("it runs").to_string();
+        let limit = if full { "--fsize=1:" } else { "--fsize=unlimited:" };
+        let set = Command::new("prlimit").args(["--pid", &id, limit]).status().await.unwrap();
+        assert!(set.success(), "the limit was not set");
+    }
+
     /// Keeps a copy of what is on disk now, for [`Server::roll_back`].
     pub(crate) async fn keep(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
@@ -82,6 +101,40 @@ impl Server {
         self.kill().await;
         self.folder = copy;
         assert!(self.run().await);
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Runs one command, such as `CONFIG SET maxmemory 1`, and returns its answer.
+    pub(crate) async fn command(&self, words: &str) -> redis::Value {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut words = words.split(' ');
+        let mut command = redis::cmd(words.next().unwrap());
+        command.arg(words.collect::<Vec<_>>());
+        command.query_async(&mut connection).await.unwrap()
+    }
+
+    /// Who polls an account, until when, and what time it is, all by Redis' clock.
+    pub(crate) async fn account_lease(&self, account: &str) -> AccountLease {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut lease = AccountLease { holder: String::new(), till: 0, now: 0 };
+        for shard in 0..16 {
+            let mut ask = redis::cmd("HGET");
+            ask.arg(format!("pregonero:{{{shard}}}:leases")).arg(account);
+            let text: Option<String> = ask.query_async(&mut connection).await.unwrap();
+            if let Some(text) = text {
+                let parts: Vec<&str> = text.splitn(3, ' ').collect();
+                (lease.till, lease.holder) = (parts[1].parse().unwrap(), parts[2].to_owned());
+            }
+        }
+        let (seconds, micros): (i64, i64) = redis::cmd("TIME").query_async(&mut connection).await.unwrap();
+        lease.now = seconds * 1_000 + micros / 1_000;
+        lease
     }
 
     /// For `store.url`.
