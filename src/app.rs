@@ -299,6 +299,10 @@ fn watch(
             nudge.clone(),
             Arc::clone(listener),
         );
+        let watcher = match config.reconcile {
+            Some(nightly) => watcher.closing_days(Arc::clone(&opened.archive), nightly),
+            None => watcher,
+        };
         let name = format!("watcher {}", account.name);
         let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register(name.clone()));
         lifecycle.spawn(name, watcher.run(stop, move |wait| heart.rest(wait)));

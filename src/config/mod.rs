@@ -34,6 +34,7 @@ pub use self::secret::Secret;
 pub use self::values::Rate;
 use crate::domain::account::AccountName;
 use crate::domain::money::Dialect;
+pub use crate::domain::closing::Nightly;
 pub use crate::domain::policy::{Flood, Start};
 use crate::domain::retry::Schedule;
 use crate::domain::route::{DestinationName, Pattern, Route};
@@ -52,6 +53,8 @@ pub struct Config {
     pub late_after: Duration,
     /// The flood guard.
     pub flood: Flood,
+    /// When days are closed; `None`: never.
+    pub reconcile: Option<Nightly>,
     /// The log.
     pub log: Log,
     /// Where memory is.

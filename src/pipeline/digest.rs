@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::announce::Herald;
 use super::merge::{Claim, payment_among, sale_to_look_up, settle};
 use super::plan::{self, Inputs, Plan, Told};
+use super::reconcile::Doubts;
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
 use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
@@ -35,6 +36,8 @@ pub struct Tally {
     pub returned: usize,
     /// Rows that wait for a second opinion.
     pub unconfirmed: usize,
+    /// Facts of a reconciled day that had not been announced.
+    pub differences: usize,
 }
 
 /// The partitions that a reading touches, with the indices of their rows. Days of the task are there even if empty.
@@ -143,8 +146,17 @@ impl<'a> Draft<'a> {
     }
 
     /// Merges refunds and decides what is told. `books` holds the ledgers of the books of all claims.
-    pub(super) fn finish(self, claims: &[Claim], books: &HashMap<Partition, Ledger>) -> (Plan<'a>, Tally) {
-        let (merged, book_writes) = settle(&self.herald.account, claims, books);
+    ///
+    /// `doubts` are those of a reconciliation; nothing is in doubt in an ordinary reading.
+    pub(super) fn finish(
+        self,
+        claims: &[Claim],
+        books: &HashMap<Partition, Ledger>,
+        doubts: Option<&Doubts>,
+    ) -> (Plan<'a>, Tally) {
+        let nothing = HashSet::new();
+        let missing = doubts.map_or(&nothing, |doubts| &doubts.missing);
+        let (merged, book_writes) = settle(&self.herald.account, claims, books, missing);
         let mut tally = Tally { rows: self.snapshot.rows.len(), ..Tally::default() };
         let mut told: Vec<Told> = Vec::new();
         let claimed: HashSet<usize> = claims.iter().map(|claim| claim.row).collect();
@@ -190,8 +202,10 @@ impl<'a> Draft<'a> {
                 .collect(),
             book_writes,
             told,
+            reconciles: doubts.map(|doubts| doubts.day),
         });
         tally.held = plan.held();
+        tally.differences = plan.differences();
         (plan, tally)
     }
 

@@ -13,6 +13,7 @@ mod laws;
 mod merge;
 mod outbox;
 mod plan;
+mod reconcile;
 pub mod watcher;
 
 use std::sync::Arc;

@@ -9,12 +9,14 @@ pub mod codec;
 pub mod conformance;
 pub mod embedded;
 pub mod memory;
+mod pages;
 pub mod redis;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::pages::each_event;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -48,6 +50,10 @@ pub struct AccountState {
     pub floor: Option<Day>,
     /// The last day whose hot reading was committed: after a long outage reading goes on from here.
     pub read_through: Option<Day>,
+    /// The last day that was reconciled and closed.
+    pub closed_through: Option<Day>,
+    /// The version of the identities that its ledgers are kept under; `None` before the first contact.
+    pub identity: Option<u8>,
     /// Sources that fail, and since when.
     pub troubles: BTreeMap<SourceKind, Trouble>,
 }

@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::diff::{Coverage, Diff, Finding, diff, shared};
 use super::account::{AccountName, SourceKind};
-use super::fact::FactSet;
+use super::fact::{FactKind, FactSet};
 use super::row::{Identity, Row};
 
 /// The version of the identity scheme. It is part of every slot and so of every event id; a new one would announce everything anew.
@@ -177,6 +177,26 @@ impl Ledger {
         self.slots.is_empty()
     }
 
+    /// Every fact that is remembered: its slot, its number and its kind. What waits for a second opinion is none yet.
+    pub fn facts(&self) -> impl Iterator<Item = (&Slot, u32, FactKind)> {
+        self.slots.iter().flat_map(|(slot, memories)| {
+            let confirmed = memories.iter().filter(|memory| memory.ordinal > 0);
+            confirmed.flat_map(move |memory| memory.facts.iter().map(move |fact| (slot, memory.ordinal, fact)))
+        })
+    }
+
+    /// A copy that remembers only those facts that `keep` vouches for; everything else of the rows stays.
+    #[must_use]
+    pub fn vouched(&self, keep: impl Fn(&Slot, u32, FactKind) -> bool) -> Self {
+        let mut copy = self.clone();
+        for (slot, memories) in &mut copy.slots {
+            for memory in memories.iter_mut().filter(|memory| memory.ordinal > 0) {
+                memory.facts = memory.facts.iter().filter(|fact| keep(slot, memory.ordinal, *fact)).collect();
+            }
+        }
+        copy
+    }
+
     /// Takes over committed changes.
     pub fn apply(&mut self, version: u64, changes: &[Change]) {
         self.version = version;
@@ -192,7 +212,7 @@ impl Ledger {
     /// The payment hash of a remembered sale, found by the hash of its sale id.
     pub fn payment_of_sale(&self, sale: u64) -> Option<u64> {
         let known = |memory: &&Memory| {
-            memory.sale == sale && memory.payment != 0 && memory.facts.has(super::fact::FactKind::Credited)
+            memory.sale == sale && memory.payment != 0 && memory.facts.has(FactKind::Credited)
         };
         self.slots.values().flatten().find(known).map(|memory| memory.payment)
     }
