@@ -10,6 +10,7 @@ pub mod conformance;
 pub mod embedded;
 pub mod memory;
 mod pages;
+mod recall;
 pub mod redis;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::pages::each_event;
+pub use self::recall::Recall;
 use async_trait::async_trait;
 use jiff::Timestamp;
 

@@ -1,7 +1,6 @@
 //! The nightly reconciliation of one account, inside its watcher's turn: so the lease, the gate and the copies of the
 //! ledgers are shared, and nothing is asked of an upstream that does not answer.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +11,13 @@ use super::reading::WatchError;
 use crate::domain::account::{Partition, Scope};
 use crate::domain::closing::{Closing, Nightly};
 use crate::domain::day::Day;
-use crate::domain::event::{Body, EventId, EventType};
+use crate::domain::event::{Body, EventType};
 use crate::domain::ledger::Ledger;
 use crate::domain::retry::backoff;
-use crate::pipeline::merge::told_by_book;
-use crate::pipeline::reconcile::{self, Doubts, Heard};
+use crate::pipeline::audit::Auditor;
+use crate::pipeline::reconcile::{self, Heard};
 use crate::sources::{Reading, SourceError};
-use crate::store::{Archive, Commit, StoreError, VersionedState};
-
-/// Events are read in pages of so many.
-const PAGE: usize = 1_000;
+use crate::store::{Archive, Commit, StoreError};
 
 /// A reading by pages may need a second opinion, and a third where the second disagreed.
 const READINGS: usize = 3;
@@ -36,22 +32,6 @@ pub(super) struct Closer {
     nightly: Nightly,
     failures: u32,
     not_before: Duration,
-}
-
-/// What is in doubt, and what was announced.
-#[derive(Debug)]
-pub(super) struct Audit {
-    pub(super) doubts: Doubts,
-    pub(super) heard: Heard,
-}
-
-impl Audit {
-    /// Copies of these ledgers without what is in doubt.
-    pub(super) fn doubted(&self, ledgers: &HashMap<Partition, Ledger>) -> HashMap<Partition, Ledger> {
-        let doubted =
-            |(partition, ledger): (&Partition, &Ledger)| (partition.clone(), reconcile::doubted(ledger, &self.doubts.missing));
-        ledgers.iter().map(doubted).collect()
-    }
 }
 
 impl Watcher {
@@ -192,56 +172,9 @@ impl Watcher {
         }))
     }
 
-    /// What was announced around a day, and which facts of these ledgers are remembered as told and were not.
-    pub(super) async fn audit(
-        &self,
-        day: Day,
-        wanted: &[Partition],
-        before: &VersionedState,
-    ) -> Result<Audit, StoreError> {
-        let heard = self.heard(day).await?;
-        let mut ids = Vec::new();
-        for partition in wanted.iter().filter(|partition| reconcile::is_strict(&before.state, partition)) {
-            ids.extend(self.memory.ledgers.get(partition).into_iter().flat_map(reconcile::told));
-        }
-        let missing = self.missing(ids, &heard).await?;
-        Ok(Audit { doubts: Doubts { day, missing }, heard })
-    }
-
-    /// The same for books of refunds.
-    pub(super) async fn audit_books(
-        &self,
-        audit: &mut Audit,
-        books: &HashMap<Partition, Ledger>,
-    ) -> Result<(), StoreError> {
-        let told = |(partition, ledger)| told_by_book(&self.herald.account, partition, ledger);
-        let ids = books.iter().flat_map(told).collect();
-        let missing = self.missing(ids, &audit.heard).await?;
-        audit.doubts.missing.extend(missing);
-        Ok(())
-    }
-
-    /// Those of these events that are nowhere. What was detected long before its day is asked for one by one; it is rare.
-    async fn missing(&self, ids: Vec<EventId>, heard: &Heard) -> Result<HashSet<EventId>, StoreError> {
-        let mut missing = HashSet::new();
-        let Some(closer) = &self.closer else { return Ok(missing) };
-        for id in ids.into_iter().filter(|id| !heard.has(id)) {
-            if closer.archive.event(&id).await?.is_none() {
-                missing.insert(id);
-            }
-        }
-        Ok(missing)
-    }
-
-    async fn heard(&self, day: Day) -> Result<Heard, StoreError> {
-        let mut heard = Heard::default();
-        let Some(closer) = &self.closer else { return Ok(heard) };
-        let since = reconcile::heard_since(day, &self.herald.zone);
-        let account = &self.herald.account;
-        crate::store::each_event(closer.archive.as_ref(), account, since, PAGE, |event| {
-            heard.take(event, &self.herald.zone);
-        })
-        .await?;
-        Ok(heard)
+    /// Who knows what was announced; `None` where days are not closed.
+    pub(super) fn auditor(&self) -> Option<Auditor> {
+        let closer = self.closer.as_ref()?;
+        Some(Auditor { archive: Arc::clone(&closer.archive), herald: self.herald.clone() })
     }
 }

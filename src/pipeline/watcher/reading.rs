@@ -8,7 +8,8 @@ use super::Watcher;
 use crate::domain::account::Partition;
 use crate::domain::day::Day;
 use crate::domain::ledger::Ledger;
-use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
+use crate::pipeline::audit::look_up;
+use crate::pipeline::digest::{Draft, Tally, partitions};
 use crate::pipeline::reconcile::Heard;
 use crate::sources::{Reading, Snapshot, SourceError, Task};
 use crate::store::{Commit, Committed, StoreError, VersionedState};
@@ -87,23 +88,26 @@ impl Watcher {
         self.load(&wanted).await?;
         // The plan borrows from what does not change while it is carried out.
         let (herald, policy) = (self.herald.clone(), self.policy);
-        let mut audit = match reconciled {
-            Some(day) => Some(self.audit(day, &wanted, &before).await?),
-            None => None,
+        let auditor = reconciled.and_then(|_| self.auditor());
+        let mut audit = match (reconciled, &auditor) {
+            (Some(day), Some(auditor)) => {
+                Some(auditor.audit(day, &wanted, &self.memory.ledgers, &before.state).await?)
+            }
+            (Some(_), None) | (None, _) => None,
         };
         let doubted = audit.as_ref().map(|audit| audit.doubted(&self.memory.ledgers));
         let ledgers = doubted.as_ref().unwrap_or(&self.memory.ledgers);
         let draft = Draft::new(&herald, &policy, task, snapshot, &before, ledgers, now);
         let sales = draft.sales_to_look_up();
-        let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales).await? };
+        let found = look_up(&*self.store, &herald, &policy, self.source.listing(), now, &sales).await?;
         let claims = draft.claims(&found);
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();
         books.dedup();
         let ledgers = if books.is_empty() { Vec::new() } else { self.store.ledgers(&herald.account, &books).await? };
         let books: HashMap<Partition, Ledger> = books.into_iter().zip(ledgers).collect();
-        if let Some(audit) = &mut audit {
-            self.audit_books(audit, &books).await?;
+        if let (Some(audit), Some(auditor)) = (&mut audit, &auditor) {
+            auditor.books(audit, &books).await?;
         }
         let (mut plan, tally) = draft.finish(&claims, &books, audit.as_ref().map(|audit| &audit.doubts));
         while let Some(mut commit) = plan.next() {
@@ -167,14 +171,6 @@ impl Watcher {
             self.memory.ledgers.extend(missing.into_iter().zip(ledgers));
         }
         Ok(())
-    }
-
-    /// Payments of sales that stand in older ledgers. Rare: only a refund row whose sale is not in the same reading asks.
-    async fn look_up(&self, sales: &[u64]) -> Result<HashMap<u64, u64>, StoreError> {
-        let days = look_back(&self.herald, &self.policy, self.source.listing(), self.clock.now());
-        let ledgers: Vec<Ledger> = self.store.ledgers(&self.herald.account, &days).await?;
-        let payment = |sale: u64| ledgers.iter().find_map(|ledger| ledger.payment_of_sale(sale));
-        Ok(sales.iter().filter_map(|sale| Some((*sale, payment(*sale)?))).collect())
     }
 
     fn report(&self, task: &Task, tally: Tally) {
