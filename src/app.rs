@@ -19,6 +19,7 @@ use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::day::Day;
 use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Event;
+use crate::domain::ledger::IDENTITY_VERSION;
 use crate::domain::policy::Policy;
 use crate::domain::retry::Schedule;
 use crate::domain::route::Route;
@@ -334,6 +335,7 @@ fn policy(config: &Config, account: &AccountConfig) -> Policy {
         lookback_days: account.lookback_days,
         flood: config.flood,
         remember: lookback + MARGIN,
+        identity: IDENTITY_VERSION,
     }
 }
 

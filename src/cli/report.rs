@@ -78,8 +78,7 @@ fn zone_of(config: &Config, name: &AccountName) -> TimeZone {
     account.map_or_else(|| config.timezone.clone(), |account| account.zone.clone())
 }
 
-const HEAD: [&str; 9] =
-    ["DAY", "ACCOUNT", "CREDITS", "TOTAL", "REFUNDS", "TOTAL", "VOIDS", "STATE", "NOT ANNOUNCED"];
+const HEAD: [&str; 9] = ["DAY", "ACCOUNT", "CREDITS", "TOTAL", "REFUNDS", "TOTAL", "VOIDS", "STATE", "NOT ANNOUNCED"];
 
 fn table(lines: &[Line], is_over: impl Fn(&Day, &AccountName) -> bool) -> anyhow::Result<()> {
     let mut rows = Vec::new();
@@ -125,9 +124,7 @@ const fn state(closed: bool, over: bool) -> &'static str {
 
 fn as_json((name, day, report): &Line, over: bool) -> Value {
     let sum = |sum: Sum| json!({ "count": sum.count, "total": { "value": sum.total.to_string(), "currency": "ARS" } });
-    let sums = |totals: Totals| {
-        json!({ "credits": sum(totals.credits), "refunds": sum(totals.refunds), "voids": sum(totals.voids) })
-    };
+    let sums = |totals: Totals| json!({ "credits": sum(totals.credits), "refunds": sum(totals.refunds), "voids": sum(totals.voids) });
     match report {
         Ok(Report { closing, closed, checked }) => {
             let asked = |count: u64| checked.then_some(count);

@@ -280,12 +280,7 @@ pub fn payment_key(account: &AccountName, identity: &str) -> String {
 
 /// Whether a fact first seen at `detected` is late: more than `late_after` after it happened, or on a later local day
 /// (`today`) where only the day is known.
-pub fn is_late(
-    occurred: &Moment,
-    detected: Timestamp,
-    today: Day,
-    late_after: std::time::Duration,
-) -> bool {
+pub fn is_late(occurred: &Moment, detected: Timestamp, today: Day, late_after: std::time::Duration) -> bool {
     match occurred.instant() {
         Some(at) => {
             detected.duration_since(at)

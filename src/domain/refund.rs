@@ -54,7 +54,8 @@ impl Book {
 
     /// What was told under these numbers; the first that is in doubt is in doubt no more, and has to be told.
     fn known(&mut self, kind: FactKind, ordinals: &[u32]) -> Option<Told> {
-        let place = self.doubted.iter().position(|(doubted, ordinal)| *doubted == kind && ordinals.contains(ordinal))?;
+        let place =
+            self.doubted.iter().position(|(doubted, ordinal)| *doubted == kind && ordinals.contains(ordinal))?;
         let (kind, ordinal) = self.doubted.swap_remove(place);
         Some(Told { kind, ordinal })
     }

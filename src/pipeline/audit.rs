@@ -51,18 +51,15 @@ impl Auditor {
         state: &AccountState,
     ) -> Result<Audit, StoreError> {
         let heard = self.heard(day).await?;
-        let strict = wanted.iter().filter(|partition| reconcile::is_strict(state, partition));
-        let ids = strict.filter_map(|partition| ledgers.get(partition)).flat_map(reconcile::told).collect();
+        let read = wanted.iter().filter_map(|partition| Some((partition, ledgers.get(partition)?)));
+        let strict = read.filter(|(partition, ledger)| reconcile::is_strict(state, partition, ledger));
+        let ids = strict.flat_map(|(_, ledger)| reconcile::told(ledger)).collect();
         let missing = self.missing(ids, &heard).await?;
         Ok(Audit { doubts: Doubts { day, missing }, heard })
     }
 
     /// The same for books of refunds.
-    pub(super) async fn books(
-        &self,
-        audit: &mut Audit,
-        books: &HashMap<Partition, Ledger>,
-    ) -> Result<(), StoreError> {
+    pub(super) async fn books(&self, audit: &mut Audit, books: &HashMap<Partition, Ledger>) -> Result<(), StoreError> {
         let told = |(partition, ledger)| told_by_book(&self.herald.account, partition, ledger);
         let missing = self.missing(books.iter().flat_map(told).collect(), &audit.heard).await?;
         audit.doubts.missing.extend(missing);

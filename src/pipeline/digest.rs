@@ -13,7 +13,7 @@ use super::plan::{self, Inputs, Plan, Told};
 use super::reconcile::Doubts;
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
-use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
+use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, birthmark, diff_as, reidentified, shared};
 use crate::domain::policy::{Policy, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
@@ -107,7 +107,19 @@ impl<'a> Draft<'a> {
                 let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
                 let coverage =
                     Coverage { complete, baseline: silent, paged: snapshot.paged, read_at: snapshot.read_at };
-                let diff = diff(&herald.account, ledger, &rows, coverage);
+                let diff = if ledger.is_unread() {
+                    let mut diff = diff_as(policy.identity, &herald.account, ledger, &rows, coverage);
+                    // The highest slot there can be: the changes stay sorted.
+                    diff.changes.extend(birthmark(policy.identity));
+                    diff
+                } else if ledger.identity() == policy.identity {
+                    diff_as(policy.identity, &herald.account, ledger, &rows, coverage)
+                } else if complete || watched {
+                    reidentify(herald, policy, ledger, &rows, coverage)
+                } else {
+                    // A few rows of the day: who they are is found out when all of them are there.
+                    return None;
+                };
                 Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })
             .collect();
@@ -217,6 +229,16 @@ impl<'a> Draft<'a> {
             })
         })
     }
+}
+
+/// The first reading of a partition under a new identity version: what is remembered is recognised, the rest is news.
+fn reidentify(herald: &Herald, policy: &Policy, ledger: &Ledger, rows: &[&Row], coverage: Coverage) -> Diff {
+    let (ledger, mut changes) = reidentified(&herald.account, ledger, rows, policy.identity);
+    let mut diff = diff_as(policy.identity, &herald.account, &ledger, rows, coverage);
+    changes.retain(|change| diff.changes.binary_search_by_key(&change.slot, |change| change.slot).is_err());
+    diff.changes.append(&mut changes);
+    diff.changes.sort_unstable_by_key(|change| change.slot);
+    diff
 }
 
 /// Whether a reading covers a partition wholly. Rows of days beyond the task are news, but their absence is none.

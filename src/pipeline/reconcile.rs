@@ -93,9 +93,11 @@ pub(super) fn first_day(state: &AccountState, zone: &TimeZone) -> Option<Day> {
     Some(state.silent_before.map_or(contacted, |day| day.min(contacted)))
 }
 
-/// Whether everything that is listed in a partition must have been announced: it was never a baseline.
-pub(super) fn is_strict(state: &AccountState, partition: &Partition) -> bool {
+/// Whether everything that is listed in a partition must have been announced under the id that follows from its ledger:
+/// it was never a baseline and never re-identified.
+pub(super) fn is_strict(state: &AccountState, partition: &Partition, ledger: &Ledger) -> bool {
     match &partition.scope {
+        Scope::Day(_) if ledger.was_reidentified() => false,
         Scope::Day(day) => state.silent_before.is_some_and(|silent_before| *day >= silent_before),
         Scope::Watched(_) | Scope::Refunds(_) => false,
     }

@@ -54,8 +54,6 @@ pub struct AccountState {
     pub read_through: Option<Day>,
     /// The last day that was reconciled and closed.
     pub closed_through: Option<Day>,
-    /// The version of the identities that its ledgers are kept under; `None` before the first contact.
-    pub identity: Option<u8>,
     /// Sources that fail, and since when.
     pub troubles: BTreeMap<SourceKind, Trouble>,
 }

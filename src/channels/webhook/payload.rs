@@ -359,9 +359,8 @@ mod tests {
                 kind
             )
         };
-        let sum = |count: u32, total: &str| {
-            format!(r#"{{"count":{count},"total":{{"value":"{total}","currency":"ARS"}}}}"#)
-        };
+        let sum =
+            |count: u32, total: &str| format!(r#"{{"count":{count},"total":{{"value":"{total}","currency":"ARS"}}}}"#);
         let sums = |credits: String, refunds: String| {
             format!(r#""credits":{credits},"refunds":{refunds},"voids":{}"#, sum(0, "0.00"))
         };

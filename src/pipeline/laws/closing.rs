@@ -19,7 +19,11 @@ fn town() -> Town {
 
 impl Town {
     async fn events(&self, kind: EventType) -> Vec<Arc<Event>> {
-        let filter = EventFilter { patterns: vec![Pattern::parse(kind.as_str()).unwrap()], limit: 1_000, ..EventFilter::default() };
+        let filter = EventFilter {
+            patterns: vec![Pattern::parse(kind.as_str()).unwrap()],
+            limit: 1_000,
+            ..EventFilter::default()
+        };
         let mut events = self.store.events(&filter).await.unwrap();
         events.reverse();
         events
@@ -175,7 +179,11 @@ async fn what_is_listed_no_more_is_counted_after_a_while() {
     town.upstream.list(&[one]);
     town.watch(&mut watcher, 19 * HOUR).await;
     let (_, closing) = town.closed().await.remove(0);
-    assert_eq!((counts(&closing), closing.vanished), ((2, 0, 0), 1), "it was announced, and it is said that it is gone");
+    assert_eq!(
+        (counts(&closing), closing.vanished),
+        ((2, 0, 0), 1),
+        "it was announced, and it is said that it is gone"
+    );
     assert_eq!(town.events(EventType::ReconcileDifference).await.len(), 1);
 }
 

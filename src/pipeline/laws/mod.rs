@@ -3,6 +3,7 @@
 mod closing;
 mod delivering;
 mod fragile;
+mod history;
 mod watching;
 
 use std::sync::{Arc, Mutex};
@@ -25,6 +26,7 @@ use crate::domain::day::{Day, Moment};
 use crate::domain::delivery::{FailureClass, Outcome};
 use crate::domain::event::Body;
 use crate::domain::fact::View;
+use crate::domain::ledger::IDENTITY_VERSION;
 use crate::domain::money::Money;
 use crate::domain::policy::Policy;
 use crate::domain::retry::Schedule;
@@ -168,6 +170,7 @@ pub(super) struct Town {
     upstream: Arc<Fake>,
     nudge: Nudge,
     policy: Policy,
+    name: &'static str,
     nightly: Option<Nightly>,
     hot: Duration,
     watches: Vec<(SourceKind, String)>,
@@ -196,7 +199,9 @@ impl Town {
                 lookback_days: 30,
                 flood: Flood { limit: 5, older_than: Duration::from_secs(3600) },
                 remember: Duration::from_secs(45 * 86_400),
+                identity: IDENTITY_VERSION,
             },
+            name: "palermo",
             nightly: None,
             hot: Duration::from_secs(15),
             watches: Vec::new(),
@@ -213,7 +218,7 @@ impl Town {
             accounts: Vec::new(),
         };
         let herald = Herald {
-            account: AccountName::new("palermo"),
+            account: AccountName::new(self.name),
             upstream: Upstream::Sipago,
             zone: zone(),
             late_after: Duration::from_secs(3600),

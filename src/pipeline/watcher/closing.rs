@@ -92,11 +92,8 @@ impl Watcher {
 
     /// Reads a day anew and holds it against what was announced. False when it must wait, because nothing was read of it yet.
     async fn close(&mut self, day: Day) -> Result<bool, WatchError> {
-        let partition = Partition {
-            account: self.herald.account.clone(),
-            source: self.source.listing(),
-            scope: Scope::Day(day),
-        };
+        let partition =
+            Partition { account: self.herald.account.clone(), source: self.source.listing(), scope: Scope::Day(day) };
         self.load(std::slice::from_ref(&partition)).await?;
         if self.memory.ledgers.get(&partition).is_none_or(Ledger::is_unread) {
             debug!(account.name = %self.herald.account, day = %day, "the day was not read yet; it is closed later");
@@ -125,7 +122,13 @@ impl Watcher {
     }
 
     /// Writes `day.closed` and that the day is closed, in one commit.
-    async fn finish(&mut self, day: Day, heard: &Heard, found: usize, read_at: jiff::Timestamp) -> Result<(), WatchError> {
+    async fn finish(
+        &mut self,
+        day: Day,
+        heard: &Heard,
+        found: usize,
+        read_at: jiff::Timestamp,
+    ) -> Result<(), WatchError> {
         let before = self.state().await?;
         if before.state.closed_through.is_some_and(|closed| closed >= day) {
             return Ok(());

@@ -90,9 +90,7 @@ impl Watcher {
         let (herald, policy) = (self.herald.clone(), self.policy);
         let auditor = reconciled.and_then(|_| self.auditor());
         let mut audit = match (reconciled, &auditor) {
-            (Some(day), Some(auditor)) => {
-                Some(auditor.audit(day, &wanted, &self.memory.ledgers, &before.state).await?)
-            }
+            (Some(day), Some(auditor)) => Some(auditor.audit(day, &wanted, &self.memory.ledgers, &before.state).await?),
             (Some(_), None) | (None, _) => None,
         };
         let doubted = audit.as_ref().map(|audit| audit.doubted(&self.memory.ledgers));

@@ -349,7 +349,6 @@ fn some_state() -> AccountState {
         floor: None,
         read_through: Day::parse("2026-11-21"),
         closed_through: Day::parse("2026-11-20"),
-        identity: Some(1),
         troubles: [(SourceKind::Links, trouble)].into(),
     }
 }

@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::domain::account::{AccountName, Partition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::ledger::Ledger;
-use crate::store::{Archive, Counts, DeliveryFilter, DeliveryView, EventFilter, Recall, RejectView, StoreError, VersionedState};
+use crate::store::{
+    Archive, Counts, DeliveryFilter, DeliveryView, EventFilter, Recall, RejectView, StoreError, VersionedState,
+};
 
 /// The command line's view of a file that a daemon may be using. Reading disturbs nobody; a requeue or release takes
 /// turns with the daemon, which finds what became due when it next looks, 30 seconds later at the most.
