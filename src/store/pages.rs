@@ -22,7 +22,9 @@ pub async fn each_event(
         EventFilter { account: Some(account.clone()), since: Some(since), limit: page, ..EventFilter::default() };
     loop {
         let events = archive.events(&filter).await?;
-        events.iter().for_each(|event| take(event));
+        for event in &events {
+            take(event);
+        }
         let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
         if events.len() < filter.limit {
             return Ok(());

@@ -10,11 +10,8 @@ use crate::domain::event::{EventType, Notice};
 /// The sentences of a notice that is about a day.
 pub(super) fn told(kind: EventType, notice: &Notice, language: Language) -> Option<String> {
     let (day, closing) = (notice.day?.date(), notice.closing.as_deref()?);
-    let sentences = match kind {
-        EventType::DayClosed => closed(day, closing, language),
-        EventType::ReconcileDifference => vec![found(day, closing, language)],
-        _ => return None,
-    };
+    let sentences =
+        if kind == EventType::DayClosed { closed(day, closing, language) } else { vec![found(day, closing, language)] };
     Some(sentences.into_iter().chain(gone(closing, language)).collect::<Vec<_>>().join(" "))
 }
 
