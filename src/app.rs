@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tracing::{info, warn};
 
@@ -14,9 +15,11 @@ use crate::channels::build;
 use crate::clock::Clock;
 pub use crate::clock::SystemClock;
 use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
-use crate::domain::account::SourceKind;
+use crate::domain::account::{AccountName, SourceKind, Upstream};
+use crate::domain::day::Day;
 use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Event;
+use crate::domain::ledger::IDENTITY_VERSION;
 use crate::domain::policy::Policy;
 use crate::domain::retry::Schedule;
 use crate::domain::route::Route;
@@ -27,15 +30,16 @@ use crate::pipeline::announce::Herald;
 use crate::pipeline::dispatcher::Dispatcher;
 pub use crate::pipeline::dispatcher::Witness;
 use crate::pipeline::janitor::Janitor;
+pub use crate::pipeline::report::{Report, ReportError, Reporter};
 pub use crate::pipeline::watcher::Listener;
 use crate::pipeline::watcher::Watcher;
 use crate::sources::Source;
 use crate::sources::agenda::Agenda;
 use crate::sources::sipago::SipagoSource;
 use crate::sources::telepagos::TelepagosSource;
-use crate::store::embedded::EmbeddedStore;
+use crate::store::embedded::{EmbeddedArchive, EmbeddedStore};
 use crate::store::redis::RedisStore;
-use crate::store::{Archive, Store, StoreError};
+use crate::store::{Archive, Recall, Store, StoreError};
 
 // What the commands need of the other folders, so that they know only this one.
 pub use crate::channels::Dispatch;
@@ -100,6 +104,57 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
     match &config.backend {
         Backend::Embedded(path) => Ok(Arc::new(EmbeddedStore::open_reader(path)?)),
         Backend::Redis(url) => Ok(Arc::new(RedisStore::connect(config, url).await?)),
+    }
+}
+
+/// The report of a day, account by account; `day` gives the day in an account's zone. With `ask` each upstream is read
+/// once, within the account's rate; one that does not answer spoils only its own report.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn report(
+    config: &Config,
+    only: Option<&AccountName>,
+    day: impl Fn(&TimeZone) -> Day,
+    ask: bool,
+) -> anyhow::Result<Vec<(AccountName, Day, Result<Report, ReportError>)>> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (recall, archive) = open_to_read(&config.store).await?;
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
+    let routes: Arc<[Route]> = Vec::new().into();
+    let mut reports = Vec::new();
+    for Account { config: account, source, .. } in sources(config, &transport, &clock) {
+        if only.is_some_and(|only| *only != account.name) {
+            continue;
+        }
+        let reporter = Reporter {
+            recall: Arc::clone(&recall),
+            archive: Arc::clone(&archive),
+            herald: herald(config, account, source.upstream(), &routes),
+            policy: policy(config, account),
+        };
+        let day = day(&account.zone);
+        let report = if ask {
+            reporter.checked(day, source.as_ref(), clock.now()).await
+        } else {
+            reporter.announced(day).await.map_err(ReportError::Store)
+        };
+        reports.push((account.name.clone(), day, report));
+    }
+    Ok(reports)
+}
+
+/// Opens the store to look at it; the embedded one may be in use by the daemon.
+async fn open_to_read(config: &StoreConfig) -> Result<(Arc<dyn Recall>, Arc<dyn Archive>), StoreError> {
+    match &config.backend {
+        Backend::Embedded(path) => {
+            let archive = Arc::new(EmbeddedStore::open_reader(path)?);
+            Ok((Arc::<EmbeddedArchive>::clone(&archive), archive))
+        }
+        Backend::Redis(url) => {
+            let store = Arc::new(RedisStore::connect(config, url).await?);
+            Ok((Arc::<RedisStore>::clone(&store), store))
+        }
     }
 }
 
@@ -262,6 +317,28 @@ fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<d
     telepagos.chain(sipago).collect()
 }
 
+fn herald(config: &Config, account: &AccountConfig, upstream: Upstream, routes: &Arc<[Route]>) -> Herald {
+    Herald {
+        account: account.name.clone(),
+        upstream,
+        zone: account.zone.clone(),
+        late_after: config.late_after,
+        sandbox: account.sandbox,
+        routes: Arc::clone(routes),
+    }
+}
+
+fn policy(config: &Config, account: &AccountConfig) -> Policy {
+    let lookback = Duration::from_secs(u64::from(account.lookback_days) * 86_400);
+    Policy {
+        start: account.start,
+        lookback_days: account.lookback_days,
+        flood: config.flood,
+        remember: lookback + MARGIN,
+        identity: IDENTITY_VERSION,
+    }
+}
+
 fn watch(
     config: &Config,
     lifecycle: &Lifecycle,
@@ -273,21 +350,8 @@ fn watch(
 ) {
     let routes: Arc<[Route]> = config.routes().into();
     for Account { config: account, source, watches } in accounts {
-        let herald = Herald {
-            account: account.name.clone(),
-            upstream: source.upstream(),
-            zone: account.zone.clone(),
-            late_after: config.late_after,
-            sandbox: account.sandbox,
-            routes: Arc::clone(&routes),
-        };
-        let lookback = Duration::from_secs(u64::from(account.lookback_days) * 86_400);
-        let policy = Policy {
-            start: account.start,
-            lookback_days: account.lookback_days,
-            flood: config.flood,
-            remember: lookback + MARGIN,
-        };
+        let herald = herald(config, account, source.upstream(), &routes);
+        let policy = policy(config, account);
         let agenda = Agenda::new(account.poll, account.lookback_days, watches);
         let watcher = Watcher::new(
             Arc::clone(&opened.store),
@@ -299,6 +363,10 @@ fn watch(
             nudge.clone(),
             Arc::clone(listener),
         );
+        let watcher = match config.reconcile {
+            Some(nightly) => watcher.closing_days(Arc::clone(&opened.archive), nightly),
+            None => watcher,
+        };
         let name = format!("watcher {}", account.name);
         let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register(name.clone()));
         lifecycle.spawn(name, watcher.run(stop, move |wait| heart.rest(wait)));

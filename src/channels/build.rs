@@ -115,6 +115,7 @@ mod tests {
             retention: Duration::ZERO,
             late_after: Duration::ZERO,
             flood: Flood { limit: 0, older_than: Duration::ZERO },
+            reconcile: None,
             log: Log { filter: None, format: LogFormat::Text },
             store: StoreConfig {
                 backend: Backend::Embedded(PathBuf::new()),

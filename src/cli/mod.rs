@@ -9,6 +9,7 @@ mod demo;
 mod events;
 mod output;
 mod release;
+mod report;
 mod run;
 mod sandbox;
 mod send_test;
@@ -56,6 +57,9 @@ enum Command {
     Deliveries(deliveries::Verb),
     /// Let go what the flood guard holds
     Release(release::Args),
+    /// Say what came in on a day, and whether anything is missing
+    #[command(subcommand)]
+    Report(report::Verb),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
     /// Serve the pretend upstreams, a Bot API, a mail catcher and a webhook catcher
@@ -114,6 +118,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Events(verb) => done(events::run(load(config.as_deref())?, verb).await),
         Command::Deliveries(verb) => done(deliveries::run(load(config.as_deref())?, verb).await),
         Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
+        Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),

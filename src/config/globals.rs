@@ -12,7 +12,8 @@ use super::problem::{Read, nearest};
 use super::section::{Field, Section};
 use super::values;
 use super::{
-    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, RedisUrl, SmtpConfig, SmtpSecurity, StoreConfig,
+    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, Nightly, RedisUrl, SmtpConfig, SmtpSecurity,
+    StoreConfig,
 };
 use super::{accounts, destinations};
 
@@ -38,6 +39,7 @@ pub(super) fn document(root: &Section<'_>, whereabouts: &Whereabouts) -> Read<Co
     let retention = root.required("retention", never, |field| field.duration(DAY, DECADE));
     let late_after = root.required("late_after", never, |field| field.duration(Duration::ZERO, 366 * DAY));
     let flood = flood(&root.section("flood"));
+    let reconcile = reconcile(&root.section("reconcile"));
     let log = log(&root.section("log"));
     let http = http(&root.section("http"));
     let listen = http.as_ref().map(|http| http.listen);
@@ -68,6 +70,7 @@ pub(super) fn document(root: &Section<'_>, whereabouts: &Whereabouts) -> Read<Co
         retention: retention?,
         late_after: late_after?,
         flood: flood?,
+        reconcile: reconcile?,
         log: log?,
         store: store?,
         http: http?,
@@ -103,6 +106,24 @@ fn flood(section: &Section<'_>) -> Read<Flood> {
     let older_than = section.required("older_than", never, |field| field.duration(Duration::ZERO, 366 * DAY));
     section.refuse_unknown_keys();
     Ok(Flood { limit: limit?, older_than: older_than? })
+}
+
+fn reconcile(section: &Section<'_>) -> Read<Option<Nightly>> {
+    let never = "see `config.toml.example`";
+    let at = section.required("at", never, |field| {
+        if field.text_if_any().is_some_and(|text| text.trim().is_empty()) {
+            return Ok(None);
+        }
+        let text = field.text()?.trim();
+        // A time of the day and nothing more: the crate would take seconds, fractions and a `T` too.
+        let well_formed = text.len() == 5 && text.as_bytes().get(2) == Some(&b':');
+        let at = text.parse::<jiff::civil::Time>().ok().filter(|_| well_formed);
+        at.map(Some).ok_or_else(|| field.wrong("is no time of the day", "write one such as `03:30`, or \"\" for never"))
+    });
+    let days = section.required("days", never, |field| field.whole(1..=366_u32));
+    section.refuse_unknown_keys();
+    let (at, days) = (at?, days?);
+    Ok(at.map(|at| Nightly { at, days }))
 }
 
 fn log(section: &Section<'_>) -> Read<Log> {

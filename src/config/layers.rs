@@ -27,7 +27,7 @@ pub(super) const VARIABLE_PREFIX: &str = "PREGONERO_";
 pub(super) const VARIABLE_OF_FILE: &str = "PREGONERO_CONFIG";
 
 /// Keys at the top that are one table.
-pub(super) const TABLES: [&str; 5] = ["flood", "log", "store", "http", "smtp"];
+pub(super) const TABLES: [&str; 6] = ["flood", "reconcile", "log", "store", "http", "smtp"];
 
 /// Keys at the top that are tables with names: `[[webhook]]`. Those of several layers add up.
 pub(super) const LISTS: [&str; 5] = ["telepagos", "sipago", "webhook", "email", "telegram"];

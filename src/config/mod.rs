@@ -33,6 +33,7 @@ pub use self::problem::{ConfigErrors, Problem};
 pub use self::secret::Secret;
 pub use self::values::Rate;
 use crate::domain::account::AccountName;
+pub use crate::domain::closing::Nightly;
 use crate::domain::money::Dialect;
 pub use crate::domain::policy::{Flood, Start};
 use crate::domain::retry::Schedule;
@@ -52,6 +53,8 @@ pub struct Config {
     pub late_after: Duration,
     /// The flood guard.
     pub flood: Flood,
+    /// When days are closed; `None`: never.
+    pub reconcile: Option<Nightly>,
     /// The log.
     pub log: Log,
     /// Where memory is.

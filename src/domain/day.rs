@@ -147,6 +147,11 @@ impl Moment {
     }
 }
 
+/// The local day on which something happened; the printed one where no more is known.
+pub fn local_day(moment: &Moment, zone: &TimeZone) -> Day {
+    moment.instant().map_or(moment.day(), |at| Day::of(at, zone))
+}
+
 /// `2026-11-21T14:03:16-03:00`: an instant with the offset of `zone`, to the second.
 pub fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
     let offset = zone.to_offset(at);

@@ -7,7 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::account::{AccountName, SourceKind, Upstream};
 use super::cause::Cause;
-use super::day::Moment;
+use super::closing::Closing;
+use super::day::{Day, Moment};
 use super::fact::FactKind;
 use super::ledger::Slot;
 use super::money::Money;
@@ -265,6 +266,10 @@ pub struct Notice {
     pub since: Option<Timestamp>,
     /// How many, where something is counted.
     pub count: Option<u64>,
+    /// The day concerned.
+    pub day: Option<Day>,
+    /// What became of that day.
+    pub closing: Option<Box<Closing>>,
 }
 
 /// The key of a payment, from what identifies it at the upstream.
@@ -275,12 +280,7 @@ pub fn payment_key(account: &AccountName, identity: &str) -> String {
 
 /// Whether a fact first seen at `detected` is late: more than `late_after` after it happened, or on a later local day
 /// (`today`) where only the day is known.
-pub fn is_late(
-    occurred: &Moment,
-    detected: Timestamp,
-    today: super::day::Day,
-    late_after: std::time::Duration,
-) -> bool {
+pub fn is_late(occurred: &Moment, detected: Timestamp, today: Day, late_after: std::time::Duration) -> bool {
     match occurred.instant() {
         Some(at) => {
             detected.duration_since(at)
@@ -334,7 +334,7 @@ mod tests {
         let zone = jiff::tz::TimeZone::get("America/Argentina/Buenos_Aires").unwrap();
         let hour = std::time::Duration::from_secs(3600);
         let now: Timestamp = "2026-11-21T17:00:00Z".parse().unwrap();
-        let today = super::super::day::Day::of(now, &zone);
+        let today = Day::of(now, &zone);
         let at = |text: &str| Moment::read(text, &[], &zone).unwrap();
         assert!(!is_late(&at("2026-11-21T13:30:00"), now, today, hour));
         assert!(is_late(&at("2026-11-21T12:59:59"), now, today, hour));

@@ -10,6 +10,7 @@
 pub mod account;
 pub mod argentina;
 pub mod cause;
+pub mod closing;
 pub mod day;
 pub mod delivery;
 pub mod event;

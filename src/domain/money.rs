@@ -72,6 +72,12 @@ impl Money {
         Self(self.0.saturating_abs())
     }
 
+    /// Both amounts together; it stops at the ends of what cents can count.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+
     /// Reads the text of a JSON number: digits, at most one dot, an optional exponent.
     ///
     /// # Errors

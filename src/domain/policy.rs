@@ -35,4 +35,6 @@ pub struct Policy {
     pub flood: Flood,
     /// How long ledgers are remembered: the look-back and a margin.
     pub remember: Duration,
+    /// The version of the identities: [`IDENTITY_VERSION`](super::ledger::IDENTITY_VERSION), but for tests.
+    pub identity: u8,
 }

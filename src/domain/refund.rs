@@ -35,13 +35,29 @@ const BOOK: Slot = Slot::from_bytes([0; 16]);
 pub struct Book {
     stored: Memories,
     entries: Memories,
+    /// Entries whose event is nowhere, although they count as told.
+    doubted: Vec<(FactKind, u32)>,
 }
 
 impl Book {
     /// Opens the book that a ledger of scope `Refunds` holds.
     pub fn open(ledger: &Ledger) -> Self {
         let entries: Memories = SmallVec::from_slice(ledger.get(&BOOK));
-        Self { stored: entries.clone(), entries }
+        Self { stored: entries.clone(), entries, doubted: Vec::new() }
+    }
+
+    /// Doubts every entry that `is_missing`: it is told again, under the number that it has, when a signal shows it.
+    pub fn doubt(&mut self, is_missing: impl Fn(FactKind, u32) -> bool) {
+        let entries = self.entries.iter().flat_map(|entry| entry.facts.iter().map(|kind| (kind, entry.ordinal)));
+        self.doubted = entries.filter(|(kind, ordinal)| is_missing(*kind, *ordinal)).collect();
+    }
+
+    /// What was told under these numbers; the first that is in doubt is in doubt no more, and has to be told.
+    fn known(&mut self, kind: FactKind, ordinals: &[u32]) -> Option<Told> {
+        let place =
+            self.doubted.iter().position(|(doubted, ordinal)| *doubted == kind && ordinals.contains(ordinal))?;
+        let (kind, ordinal) = self.doubted.swap_remove(place);
+        Some(Told { kind, ordinal })
     }
 
     /// Enters a signal; `Some` when it tells of something that nobody told before.
@@ -52,15 +68,20 @@ impl Book {
         };
         let of_kind = |memory: &&mut Memory| memory.facts.has(kind);
         if row == 0 {
-            if self.entries.iter().any(|memory| memory.facts.has(kind)) {
-                return None;
+            let told: Vec<u32> = self.entries.iter().filter(|entry| entry.facts.has(kind)).map(|e| e.ordinal).collect();
+            if !told.is_empty() {
+                // A flag shows that there is one at least: if any is sure, it may be that one.
+                let doubtful = |ordinal: &u32| self.doubted.contains(&(kind, *ordinal));
+                return if told.iter().all(doubtful) { self.known(kind, &told) } else { None };
             }
-        } else if self.entries.iter().any(|memory| memory.facts.has(kind) && memory.details == row) {
-            return None;
+        } else if let Some(entry) = self.entries.iter().find(|entry| entry.facts.has(kind) && entry.details == row) {
+            let ordinal = entry.ordinal;
+            return self.known(kind, &[ordinal]);
         } else if let Some(unbound) = self.entries.iter_mut().filter(of_kind).find(|memory| memory.details == 0) {
             // A flag told of it first; this row is what the flag meant.
             unbound.details = row;
-            return None;
+            let ordinal = unbound.ordinal;
+            return self.known(kind, &[ordinal]);
         }
         let ordinal =
             self.entries.iter().filter(|memory| memory.facts.has(kind)).map(|memory| memory.ordinal).max().unwrap_or(0)
@@ -123,6 +144,27 @@ mod tests {
             told(&[Signal::Flag(Refunded), Signal::Flag(Voided), Signal::Row(Voided, 3)]),
             [Some(1), Some(1), None]
         );
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_told_again_under_its_number_and_once() {
+        let mut ledger = Ledger::default();
+        let mut book = Book::open(&ledger);
+        for row in [7, 8] {
+            book.tell(Signal::Row(Refunded, row));
+        }
+        ledger.apply(1, &book.changes());
+        let mut doubting = Book::open(&ledger);
+        doubting.doubt(|_, ordinal| ordinal == 2);
+        let signals = [Signal::Flag(Refunded), Signal::Row(Refunded, 7), Signal::Row(Refunded, 8)];
+        let mut told = |signal: &Signal| doubting.tell(*signal).map(|told| told.ordinal);
+        assert_eq!(signals.each_ref().map(&mut told), [None, None, Some(2)], "one that is sure explains the flag");
+        assert_eq!(signals.each_ref().map(&mut told), [None, None, None]);
+        assert!(doubting.changes().is_empty(), "doubt changes no memory");
+        let mut doubting = Book::open(&ledger);
+        doubting.doubt(|_, _| true);
+        let first = doubting.tell(Signal::Flag(Refunded)).map(|told| told.ordinal);
+        assert_eq!(first, Some(1));
     }
 
     #[test]

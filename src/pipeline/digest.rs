@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use super::announce::Herald;
 use super::merge::{Claim, payment_among, sale_to_look_up, settle};
 use super::plan::{self, Inputs, Plan, Told};
+use super::reconcile::Doubts;
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
-use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, diff, shared};
+use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, birthmark, diff_as, reidentified, shared};
 use crate::domain::policy::{Policy, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
@@ -35,6 +36,8 @@ pub struct Tally {
     pub returned: usize,
     /// Rows that wait for a second opinion.
     pub unconfirmed: usize,
+    /// Facts of a reconciled day that had not been announced.
+    pub differences: usize,
 }
 
 /// The partitions that a reading touches, with the indices of their rows. Days of the task are there even if empty.
@@ -104,7 +107,19 @@ impl<'a> Draft<'a> {
                 let rows: Vec<&Row> = indices.iter().filter_map(|index| snapshot.rows.get(*index)).collect();
                 let coverage =
                     Coverage { complete, baseline: silent, paged: snapshot.paged, read_at: snapshot.read_at };
-                let diff = diff(&herald.account, ledger, &rows, coverage);
+                let diff = if ledger.is_unread() {
+                    let mut diff = diff_as(policy.identity, &herald.account, ledger, &rows, coverage);
+                    // The highest slot there can be: the changes stay sorted.
+                    diff.changes.extend(birthmark(policy.identity));
+                    diff
+                } else if ledger.identity() == policy.identity {
+                    diff_as(policy.identity, &herald.account, ledger, &rows, coverage)
+                } else if complete || watched {
+                    reidentify(herald, policy, ledger, &rows, coverage)
+                } else {
+                    // A few rows of the day: who they are is found out when all of them are there.
+                    return None;
+                };
                 Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })
             .collect();
@@ -143,8 +158,17 @@ impl<'a> Draft<'a> {
     }
 
     /// Merges refunds and decides what is told. `books` holds the ledgers of the books of all claims.
-    pub(super) fn finish(self, claims: &[Claim], books: &HashMap<Partition, Ledger>) -> (Plan<'a>, Tally) {
-        let (merged, book_writes) = settle(&self.herald.account, claims, books);
+    ///
+    /// `doubts` are those of a reconciliation; nothing is in doubt in an ordinary reading.
+    pub(super) fn finish(
+        self,
+        claims: &[Claim],
+        books: &HashMap<Partition, Ledger>,
+        doubts: Option<&Doubts>,
+    ) -> (Plan<'a>, Tally) {
+        let nothing = HashSet::new();
+        let missing = doubts.map_or(&nothing, |doubts| &doubts.missing);
+        let (merged, book_writes) = settle(&self.herald.account, claims, books, missing);
         let mut tally = Tally { rows: self.snapshot.rows.len(), ..Tally::default() };
         let mut told: Vec<Told> = Vec::new();
         let claimed: HashSet<usize> = claims.iter().map(|claim| claim.row).collect();
@@ -190,8 +214,10 @@ impl<'a> Draft<'a> {
                 .collect(),
             book_writes,
             told,
+            reconciles: doubts.map(|doubts| doubts.day),
         });
         tally.held = plan.held();
+        tally.differences = plan.differences();
         (plan, tally)
     }
 
@@ -203,6 +229,16 @@ impl<'a> Draft<'a> {
             })
         })
     }
+}
+
+/// The first reading of a partition under a new identity version: what is remembered is recognised, the rest is news.
+fn reidentify(herald: &Herald, policy: &Policy, ledger: &Ledger, rows: &[&Row], coverage: Coverage) -> Diff {
+    let (ledger, mut changes) = reidentified(&herald.account, ledger, rows, policy.identity);
+    let mut diff = diff_as(policy.identity, &herald.account, &ledger, rows, coverage);
+    changes.retain(|change| diff.changes.binary_search_by_key(&change.slot, |change| change.slot).is_err());
+    diff.changes.append(&mut changes);
+    diff.changes.sort_unstable_by_key(|change| change.slot);
+    diff
 }
 
 /// Whether a reading covers a partition wholly. Rows of days beyond the task are news, but their absence is none.

@@ -3,9 +3,10 @@
 //! A sale knows its sale id and its payment id, an order knows the payment id, a refund row often only the sale id. The
 //! book is kept by payment; the sale of a refund row is looked up in what was read or is remembered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::domain::account::{AccountName, Partition, Scope, SourceKind};
+use crate::domain::event::EventId;
 use crate::domain::fact::{FactKind, FactSet, View};
 use crate::domain::ledger::{Finding, Ledger, Slot, shared, short_hash};
 use crate::domain::refund::{Book, Signal};
@@ -101,18 +102,42 @@ fn book(account: &AccountName, payment: u64) -> Partition {
     }
 }
 
-/// Enters all claims into their books: what is new, and what has to be written.
+/// The identity version of the books: they are kept by hashes of ids and know nothing of rows, so that it never grows.
+const BOOKS: u8 = 1;
+
+/// Where the refunds of a payment stand.
+fn slot_of(account: &AccountName, payment: u64) -> Slot {
+    let identity = Identity::Keyed(format!("refund-of:{payment:016x}"));
+    Slot::of_version(BOOKS, account, SourceKind::Movements, &identity)
+}
+
+/// The ids of the events that a book says were told.
+pub(super) fn told_by_book(account: &AccountName, partition: &Partition, ledger: &Ledger) -> Vec<EventId> {
+    let Scope::Refunds(payment) = &partition.scope else { return Vec::new() };
+    let Ok(payment) = u64::from_str_radix(payment, 16) else { return Vec::new() };
+    let slot = slot_of(account, payment);
+    ledger.facts().map(|(_, ordinal, fact)| EventId::of_fact(&slot, ordinal, fact)).collect()
+}
+
+/// Enters all claims into their books: what is new, and what has to be written. What is among `missing` counts as told,
+/// but its event is nowhere.
 pub(super) fn settle(
     account: &AccountName,
     claims: &[Claim],
     ledgers: &HashMap<Partition, Ledger>,
+    missing: &HashSet<EventId>,
 ) -> (Vec<Merged>, Vec<LedgerWrite>) {
     let mut books: HashMap<u64, (Partition, u64, Book)> = HashMap::new();
     for hash in claims.iter().flat_map(|claim| std::iter::once(claim.payment).chain(claim.alias)) {
         books.entry(hash).or_insert_with(|| {
             let partition = book(account, hash);
             let ledger = ledgers.get(&partition).cloned().unwrap_or_default();
-            (partition, ledger.version(), Book::open(&ledger))
+            let mut open = Book::open(&ledger);
+            if !missing.is_empty() {
+                let slot = slot_of(account, hash);
+                open.doubt(|kind, ordinal| missing.contains(&EventId::of_fact(&slot, ordinal, kind)));
+            }
+            (partition, ledger.version(), open)
         });
     }
     let mut merged = Vec::new();
@@ -124,8 +149,7 @@ pub(super) fn settle(
             let told = book.tell(claim.teller.map_or(Signal::Flag(kind), |teller| Signal::Row(kind, teller)));
             // A refund row that came before its sale was known was entered under the sale's name.
             let Some(told) = told.filter(|_| !known_by_alias.has(kind)) else { continue };
-            let identity = Identity::Keyed(format!("refund-of:{:016x}", claim.payment));
-            let slot = Slot::of(account, SourceKind::Movements, &identity);
+            let slot = slot_of(account, claim.payment);
             merged.push(Merged { row: claim.row, fact: kind, slot, ordinal: told.ordinal, payment: claim.payment });
         }
     }

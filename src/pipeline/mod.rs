@@ -5,6 +5,7 @@
 //! in a task. The pure parts are [`announce`] (a fact becomes an event) and [`digest`] (a reading becomes a commit).
 
 pub mod announce;
+mod audit;
 pub mod digest;
 pub mod dispatcher;
 pub mod janitor;
@@ -13,6 +14,8 @@ mod laws;
 mod merge;
 mod outbox;
 mod plan;
+mod reconcile;
+pub mod report;
 pub mod watcher;
 
 use std::sync::Arc;

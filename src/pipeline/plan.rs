@@ -9,7 +9,10 @@ use std::collections::{HashMap, VecDeque};
 use jiff::Timestamp;
 
 use super::announce::Herald;
+use super::reconcile::{count, difference};
 use crate::domain::account::Partition;
+use crate::domain::closing::Closing;
+use crate::domain::day::{Day, local_day};
 use crate::domain::event::{Event, EventId, EventType, Notice, is_late};
 use crate::domain::fact::FactKind;
 use crate::domain::ledger::{Change, Slot};
@@ -48,6 +51,8 @@ pub(super) struct Inputs<'a> {
     pub(super) parts: Vec<Part>,
     pub(super) book_writes: Vec<LedgerWrite>,
     pub(super) told: Vec<Told>,
+    /// The day that is reconciled: what is told of it had been missed.
+    pub(super) reconciles: Option<Day>,
 }
 
 /// The changes of one partition, sorted by slot, and which of them are written already.
@@ -90,6 +95,9 @@ pub(super) struct Plan<'a> {
     late: Vec<Told>,
     held: usize,
     first_held: Option<EventId>,
+    differences: usize,
+    /// To be told in the first commit, so that no crash separates a difference from what is said of it.
+    opening: Option<Announcement>,
     finished: bool,
 }
 
@@ -100,8 +108,24 @@ impl<'a> Plan<'a> {
         let when = |told: &Told| rows.get(told.row).map(|row| (row.occurred.day(), row.occurred.instant()));
         inputs.told.sort_by_key(when);
         let told = std::mem::take(&mut inputs.told);
-        let mut plan =
-            Self { inputs, early: VecDeque::new(), late: Vec::new(), held: 0, first_held: None, finished: false };
+        let mut plan = Self {
+            inputs,
+            early: VecDeque::new(),
+            late: Vec::new(),
+            held: 0,
+            first_held: None,
+            differences: 0,
+            opening: None,
+            finished: false,
+        };
+        if let Some(day) = plan.inputs.reconciles {
+            let zone = &plan.inputs.herald.zone;
+            let of_day = |told: &&Told| plan.row(told).is_some_and(|row| local_day(&row.occurred, zone) == day);
+            plan.differences = told.iter().filter(of_day).count();
+            let closing = Closing { differences: count(plan.differences), ..Closing::default() };
+            let difference = difference(plan.inputs.herald, day, closing, plan.inputs.now);
+            plan.opening = difference.filter(|_| plan.differences > 0);
+        }
         let old: Vec<&Told> = told.iter().filter(|told| plan.is_old(told)).collect();
         let limit = plan.inputs.policy.flood.limit;
         if limit > 0 && old.len() > limit {
@@ -121,6 +145,11 @@ impl<'a> Plan<'a> {
     /// How many facts the flood guard holds.
     pub(super) const fn held(&self) -> usize {
         self.held
+    }
+
+    /// How many facts of the reconciled day had not been announced.
+    pub(super) const fn differences(&self) -> usize {
+        self.differences
     }
 
     /// The next commit. To be called again only after this one was written; dropped where it met a conflict.
@@ -182,7 +211,8 @@ impl<'a> Plan<'a> {
         commit
     }
 
-    fn commit(&self, ledgers: Vec<LedgerWrite>, announcements: Vec<Announcement>) -> Commit {
+    fn commit(&mut self, ledgers: Vec<LedgerWrite>, mut announcements: Vec<Announcement>) -> Commit {
+        announcements.extend(self.opening.take());
         Commit {
             account: self.inputs.herald.account.clone(),
             ledgers,

@@ -9,6 +9,8 @@ pub mod codec;
 pub mod conformance;
 pub mod embedded;
 pub mod memory;
+mod pages;
+mod recall;
 pub mod redis;
 mod watches;
 
@@ -18,6 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::pages::each_event;
+pub use self::recall::Recall;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
@@ -51,6 +55,8 @@ pub struct AccountState {
     pub floor: Option<Day>,
     /// The last day whose hot reading was committed: after a long outage reading goes on from here.
     pub read_through: Option<Day>,
+    /// The last day that was reconciled and closed.
+    pub closed_through: Option<Day>,
     /// Sources that fail, and since when.
     pub troubles: BTreeMap<SourceKind, Trouble>,
 }

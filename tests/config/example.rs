@@ -95,7 +95,8 @@ fn every_key_stands_in_the_example() {
         let (_, known) = line.split_once("known are ").unwrap_or_else(|| panic!("{line}"));
         known.split(", ").map(|word| word.trim_matches('`').to_owned()).collect()
     };
-    let sections = ["flood", "log", "store", "http", "smtp", "telepagos", "sipago", "webhook", "email", "telegram"];
+    let sections =
+        ["flood", "reconcile", "log", "store", "http", "smtp", "telepagos", "sipago", "webhook", "email", "telegram"];
     for section in sections {
         let header =
             if EXAMPLE.contains(&format!("[[{section}]]")) { format!("[[{section}]]") } else { format!("[{section}]") };

@@ -10,6 +10,7 @@
 
 mod bad_input;
 mod cli;
+mod closing;
 mod crashes;
 mod demo;
 mod outages;

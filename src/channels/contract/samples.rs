@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::config::{DestinationConfig, Detail};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::cause::Cause;
+use crate::domain::closing::{Closing, Sum, Totals};
+use crate::domain::day::Day;
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::retry::Schedule;
@@ -67,13 +69,36 @@ pub(crate) fn notice(kind: EventType) -> Event {
         reason: String::from("the upstream answers 500"),
         since: Some("2026-11-21T16:50:00Z".parse().unwrap()),
         count: Some(3),
+        ..Notice::default()
     };
     event(kind, Body::Notice(body))
 }
 
+/// A day that was closed, or a difference of one.
+pub(crate) fn day(kind: EventType) -> Event {
+    let sum = |count, cents| Sum { count, total: Money::from_cents(cents) };
+    let closing = Closing {
+        of_day: Totals { credits: sum(37, 12_345_600), refunds: sum(2, 300_000), voids: sum(0, 0) },
+        earlier: Totals { refunds: sum(1, 99), ..Totals::default() },
+        differences: 3,
+        vanished: 1,
+        baseline: 0,
+    };
+    let body = Notice {
+        reason: String::from("3 facts were listed and had not been announced"),
+        day: Day::parse("2026-11-20"),
+        closing: Some(Box::new(closing)),
+        ..Notice::default()
+    };
+    Event { source: None, occurred_at: String::from("2026-11-20"), ..event(kind, Body::Notice(body)) }
+}
+
 /// Whatever that type is about.
 pub(crate) fn any(kind: EventType) -> Event {
-    let own = matches!(kind, EventType::DayClosed | EventType::TestPing) || kind.is_system();
+    if matches!(kind, EventType::DayClosed | EventType::ReconcileDifference) {
+        return day(kind);
+    }
+    let own = kind == EventType::TestPing || kind.is_system();
     if own { notice(kind) } else { payment(kind) }
 }
 

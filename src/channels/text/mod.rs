@@ -4,6 +4,7 @@
 //! undefined name is an error. A template fault may change the look of a notice, it never stops it: the plain line of
 //! [`Texts::line`] goes out instead.
 
+mod day;
 pub mod view;
 mod words;
 
@@ -122,7 +123,8 @@ impl Texts {
     pub fn mail(&self, event: &Event, style: &Style, moment: Moment) -> Mail {
         let view = View::of(event, style, moment);
         // No no-break spaces where they are shown as odd characters.
-        let spaced = View { amount: view.amount.as_ref().map(|amount| amount.replace('\u{a0}', " ")), ..view.clone() };
+        let space = |text: &Option<String>| text.as_ref().map(|text| text.replace('\u{a0}', " "));
+        let spaced = View { amount: space(&view.amount), reason: space(&view.reason), ..view.clone() };
         let line = || spaced.line();
         Mail {
             subject: one_line(&self.render(event, style, "subject.txt", &spaced).unwrap_or_else(line)),

@@ -133,6 +133,23 @@ fn a_notice_says_what_it_means_in_the_readers_language() {
 }
 
 #[test]
+fn a_closed_day_is_one_sentence_at_a_glance() {
+    let chat = |kind, language| texts().telegram(&samples::day(kind), &style(language, Detail::Masked), moment());
+    assert_eq!(
+        chat(EventType::DayClosed, Language::Es),
+        "📒 <b>Cierre del día</b>\nCierre del 20/11/2026: 37 cobros por $\u{a0}123.456,00, 2 devoluciones por \
+         $\u{a0}3.000,00. Además, avisado ese día con fecha anterior: 0 cobros, 1 devolución por $\u{a0}0,99. El control \
+         encontró 3 hechos sin avisar: ya se avisó, con demora. 1 movimiento que se avisó ya no figura.\n\
+         Cuenta: centro (TelePagos)\n<code>abcdef</code>"
+    );
+    assert_eq!(
+        chat(EventType::ReconcileDifference, Language::En),
+        "⚠️ <b>Difference in the daily check</b>\nCheck of 20/11/2026: 3 facts not announced; announced now, late. \
+         1 movement that was announced is listed no more.\nAccount: centro (TelePagos)\n<code>abcdef</code>"
+    );
+}
+
+#[test]
 fn late_sandbox_repeated_and_unknown_are_marked() {
     let mut event = samples::payment(EventType::CreditReceived);
     event.late = true;

@@ -175,7 +175,9 @@ impl View {
 
     fn with_notice(self, kind: EventType, notice: &Notice, style: &Style, now: Timestamp) -> Self {
         let technical = Some(clip(&notice.reason, CLIP_REASON)).filter(|reason| !reason.is_empty());
-        let (reason, technical) = match words::explanation(kind, notice.cause, self.upstream, style.language) {
+        let told = super::day::told(kind, notice, style.language);
+        let told = told.or_else(|| words::explanation(kind, notice.cause, self.upstream, style.language));
+        let (reason, technical) = match told {
             // Of a failure the upstream's own words help whoever mends it; of the rest all is said.
             Some(words) => (Some(words), technical.filter(|_| notice.cause.is_some())),
             None => (technical, None),
@@ -270,7 +272,7 @@ fn clock_time(civil: DateTime) -> String {
     format!("{:02}:{:02}:{:02}", civil.hour(), civil.minute(), civil.second())
 }
 
-fn date(day: Date) -> String {
+pub(super) fn date(day: Date) -> String {
     format!("{:02}/{:02}/{:04}", day.day(), day.month(), day.year())
 }
 

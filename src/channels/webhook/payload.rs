@@ -10,7 +10,8 @@ use crate::config::Detail;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::argentina::{mask_cuit, mask_name, mask_tail};
 use crate::domain::cause::Cause;
-use crate::domain::event::{Body, Event, EventId, Notice, Payment};
+use crate::domain::closing::{Sum, Totals};
+use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::row::Payer;
 
@@ -188,6 +189,8 @@ struct NoticeData<'e> {
     #[serde(serialize_with = "millis_or_null")]
     since: Option<Timestamp>,
     count: Option<u64>,
+    #[serde(flatten)]
+    day: Option<DayData>,
 }
 
 impl<'e> NoticeData<'e> {
@@ -199,7 +202,66 @@ impl<'e> NoticeData<'e> {
             destination: notice.destination.as_deref(),
             since: notice.since,
             count: notice.count,
+            day: DayData::of(event, notice),
         }
+    }
+}
+
+/// Of `day.closed` and `reconcile.difference` only, after what all notices have.
+#[derive(Serialize)]
+struct DayData {
+    day: String,
+    differences: u64,
+    vanished: u64,
+    #[serde(flatten)]
+    sums: Option<DaySums>,
+}
+
+/// Of `day.closed` only.
+#[derive(Serialize)]
+struct DaySums {
+    #[serde(flatten)]
+    of_day: TotalsData,
+    earlier: TotalsData,
+    baseline: u64,
+}
+
+#[derive(Serialize)]
+struct TotalsData {
+    credits: SumData,
+    refunds: SumData,
+    voids: SumData,
+}
+
+#[derive(Serialize)]
+struct SumData {
+    count: u64,
+    total: Amount,
+}
+
+impl DayData {
+    fn of(event: &Event, notice: &Notice) -> Option<Self> {
+        let (day, closing) = (notice.day?, notice.closing.as_deref()?);
+        let sums = DaySums {
+            of_day: TotalsData::of(&closing.of_day),
+            earlier: TotalsData::of(&closing.earlier),
+            baseline: closing.baseline,
+        };
+        Some(Self {
+            day: day.to_string(),
+            differences: closing.differences,
+            vanished: closing.vanished,
+            sums: (event.kind == EventType::DayClosed).then_some(sums),
+        })
+    }
+}
+
+impl TotalsData {
+    const fn of(totals: &Totals) -> Self {
+        const fn sum(sum: Sum) -> SumData {
+            SumData { count: sum.count, total: Amount { value: sum.total, currency: "ARS" } }
+        }
+        Self { credits: sum(totals.credits), refunds: sum(totals.refunds), voids: sum(totals.voids) }
     }
 }
 
@@ -229,7 +291,6 @@ fn millis_or_null<S: Serializer>(at: &Option<Timestamp>, to: S) -> Result<S::Ok,
 mod tests {
     use super::*;
     use crate::channels::contract::samples;
-    use crate::domain::event::EventType;
 
     fn text(event: &Event, detail: Detail) -> String {
         String::from_utf8(body(event, detail).unwrap()).unwrap()
@@ -282,6 +343,36 @@ mod tests {
                 r#""cause":"upstream","reason":"the upstream answers 500","destination":null,"since":"2026-11-21T16:50:00.000Z","count":3}}"#,
             )
         );
+    }
+
+    #[test]
+    fn a_closed_day_has_its_sums_and_a_difference_only_its_counts() {
+        let head = |kind: &str| {
+            format!(
+                concat!(
+                    r#"{{"type":"{}","timestamp":"2026-11-20","data":{{"#,
+                    r#""id":"evt_0123456789abcdef0123456789abcdef","account":"centro","upstream":"telepagos","source":null,"#,
+                    r#""occurred_at":"2026-11-20","detected_at":"2026-11-21T17:03:22.418Z","late":false,"sandbox":false,"#,
+                    r#""cause":null,"reason":"3 facts were listed and had not been announced","destination":null,"since":null,"count":null,"#,
+                    r#""day":"2026-11-20","differences":3,"vanished":1"#,
+                ),
+                kind
+            )
+        };
+        let sum =
+            |count: u32, total: &str| format!(r#"{{"count":{count},"total":{{"value":"{total}","currency":"ARS"}}}}"#);
+        let sums = |credits: String, refunds: String| {
+            format!(r#""credits":{credits},"refunds":{refunds},"voids":{}"#, sum(0, "0.00"))
+        };
+        let closed = format!(
+            r#"{},{},"earlier":{{{}}},"baseline":0}}}}"#,
+            head("day.closed"),
+            sums(sum(37, "123456.00"), sum(2, "3000.00")),
+            sums(sum(0, "0.00"), sum(1, "0.99")),
+        );
+        assert_eq!(text(&samples::day(EventType::DayClosed), Detail::Masked), closed);
+        let difference = head("reconcile.difference") + "}}";
+        assert_eq!(text(&samples::day(EventType::ReconcileDifference), Detail::Masked), difference);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use smallvec::{SmallVec, smallvec};
 
 use super::matching::pair;
-use super::{Change, Ledger, Memories, Memory, Slot, Traits, short_hash};
+use super::reidentify::MARKER;
+use super::{Change, IDENTITY_VERSION, Ledger, Memories, Memory, Slot, Traits, short_hash};
 use crate::domain::account::AccountName;
 use crate::domain::fact::{FactKind, FactSet};
 use crate::domain::row::{Identity, Row};
@@ -54,8 +55,13 @@ pub struct Diff {
 
 /// Compares a reading with what is remembered. Pure, and independent of the order of the rows of a bucket.
 pub fn diff(account: &AccountName, ledger: &Ledger, rows: &[&Row], coverage: Coverage) -> Diff {
-    let mut order: Vec<(Slot, usize)> =
-        rows.iter().enumerate().map(|(index, row)| (Slot::of(account, row.source, &row.identity), index)).collect();
+    diff_as(IDENTITY_VERSION, account, ledger, rows, coverage)
+}
+
+/// The same under another version of the identities; the ledger must be kept under it.
+pub fn diff_as(version: u8, account: &AccountName, ledger: &Ledger, rows: &[&Row], coverage: Coverage) -> Diff {
+    let slot = |row: &Row| Slot::of_version(version, account, row.source, &row.identity);
+    let mut order: Vec<(Slot, usize)> = rows.iter().enumerate().map(|(index, row)| (slot(row), index)).collect();
     order.sort_unstable();
     let mut diff = Diff::default();
     let mut scratch = String::new();
@@ -74,7 +80,7 @@ pub fn diff(account: &AccountName, ledger: &Ledger, rows: &[&Row], coverage: Cov
     }
     if coverage.complete && known_slots < ledger.len() {
         for (slot, memories) in ledger.iter() {
-            if order.binary_search_by_key(slot, |(slot, _)| *slot).is_err() {
+            if *slot != MARKER && order.binary_search_by_key(slot, |(slot, _)| *slot).is_err() {
                 let bucket = Bucket { slot: *slot, memories, members: &[], rows, coverage };
                 bucket.counted(&mut diff, &mut scratch);
             }

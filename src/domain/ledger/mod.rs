@@ -9,6 +9,7 @@ mod laws;
 mod matching;
 #[cfg(test)]
 mod model;
+mod reidentify;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -19,12 +20,14 @@ use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::diff::{Coverage, Diff, Finding, diff, shared};
+pub use self::diff::{Coverage, Diff, Finding, diff, diff_as, shared};
+pub use self::reidentify::{birthmark, reidentified};
 use super::account::{AccountName, SourceKind};
-use super::fact::FactSet;
+use super::fact::{FactKind, FactSet};
 use super::row::{Identity, Row};
 
-/// The version of the identity scheme. It is part of every slot and so of every event id; a new one would announce everything anew.
+/// The version of the identity scheme. It is part of every slot and so of every event id. After a
+/// change, [`reidentified`] recognises what is remembered.
 pub const IDENTITY_VERSION: u8 = 1;
 
 /// Where a row's memory stands: a hash of version, account, source and identity.
@@ -36,12 +39,17 @@ pub struct Slot([u8; 16]);
 impl Slot {
     /// The slot of an identity.
     pub fn of(account: &AccountName, source: SourceKind, identity: &Identity) -> Self {
+        Self::of_version(IDENTITY_VERSION, account, source, identity)
+    }
+
+    /// The same under another version of the scheme.
+    pub fn of_version(version: u8, account: &AccountName, source: SourceKind, identity: &Identity) -> Self {
         let (tag, text) = match identity {
             Identity::Keyed(id) => (b'k', id),
             Identity::Counted(bucket) => (b'c', bucket),
         };
         let mut hasher = Sha256::new();
-        hasher.update([IDENTITY_VERSION, tag]);
+        hasher.update([version, tag]);
         for part in [account.as_str(), source.as_str(), text] {
             // A length in front of each part: no two lists of parts give the same bytes.
             hasher.update(u32::try_from(part.len()).unwrap_or(u32::MAX).to_be_bytes());
@@ -177,6 +185,26 @@ impl Ledger {
         self.slots.is_empty()
     }
 
+    /// Every fact that is remembered: its slot, its number and its kind. What waits for a second opinion is none yet.
+    pub fn facts(&self) -> impl Iterator<Item = (&Slot, u32, FactKind)> {
+        self.slots.iter().flat_map(|(slot, memories)| {
+            let confirmed = memories.iter().filter(|memory| memory.ordinal > 0);
+            confirmed.flat_map(move |memory| memory.facts.iter().map(move |fact| (slot, memory.ordinal, fact)))
+        })
+    }
+
+    /// A copy that remembers only those facts that `keep` vouches for; everything else of the rows stays.
+    #[must_use]
+    pub fn vouched(&self, keep: impl Fn(&Slot, u32, FactKind) -> bool) -> Self {
+        let mut copy = self.clone();
+        for (slot, memories) in &mut copy.slots {
+            for memory in memories.iter_mut().filter(|memory| memory.ordinal > 0) {
+                memory.facts = memory.facts.iter().filter(|fact| keep(slot, memory.ordinal, *fact)).collect();
+            }
+        }
+        copy
+    }
+
     /// Takes over committed changes.
     pub fn apply(&mut self, version: u64, changes: &[Change]) {
         self.version = version;
@@ -191,9 +219,8 @@ impl Ledger {
 
     /// The payment hash of a remembered sale, found by the hash of its sale id.
     pub fn payment_of_sale(&self, sale: u64) -> Option<u64> {
-        let known = |memory: &&Memory| {
-            memory.sale == sale && memory.payment != 0 && memory.facts.has(super::fact::FactKind::Credited)
-        };
+        let known =
+            |memory: &&Memory| memory.sale == sale && memory.payment != 0 && memory.facts.has(FactKind::Credited);
         self.slots.values().flatten().find(known).map(|memory| memory.payment)
     }
 }

@@ -1,6 +1,9 @@
 //! The laws of the pipeline: scripted sources and channels, the real watcher and dispatcher, a store in memory.
 
+mod closing;
 mod delivering;
+mod fragile;
+mod history;
 mod watching;
 
 use std::sync::{Arc, Mutex};
@@ -18,10 +21,12 @@ use crate::channels::{Channel, Dispatch, Report};
 use crate::clock::{Clock, TokioClock};
 use crate::config::{Flood, Poll, Start};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
-use crate::domain::day::Moment;
+use crate::domain::closing::Nightly;
+use crate::domain::day::{Day, Moment};
 use crate::domain::delivery::{FailureClass, Outcome};
 use crate::domain::event::Body;
 use crate::domain::fact::View;
+use crate::domain::ledger::IDENTITY_VERSION;
 use crate::domain::money::Money;
 use crate::domain::policy::Policy;
 use crate::domain::retry::Schedule;
@@ -44,6 +49,8 @@ struct Fake {
     failing: Mutex<bool>,
     /// Filters in a zone of its own: it lists everything, whatever days are asked for.
     leaks: Mutex<bool>,
+    /// What it answers to every question but the nightly one: a cache in front of it is out of date.
+    stale: Mutex<Option<Vec<Row>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -77,7 +84,13 @@ impl Source for Fake {
             return Err(SourceError::Contract("it is broken".into()));
         }
         let leaks = *self.leaks.lock().unwrap();
-        let (source, all) = (task_source(task), self.rows.lock().unwrap().clone());
+        let (source, mut all) = (task_source(task), self.rows.lock().unwrap().clone());
+        let today = Day::of(self.clock.now(), &zone());
+        if let (Task::Days { to, .. }, Some(stale)) = (task, self.stale.lock().unwrap().clone())
+            && *to > today
+        {
+            all = stale;
+        }
         let rows: Vec<Row> = all
             .into_iter()
             .filter(|row| match task {
@@ -157,6 +170,9 @@ pub(super) struct Town {
     upstream: Arc<Fake>,
     nudge: Nudge,
     policy: Policy,
+    name: &'static str,
+    nightly: Option<Nightly>,
+    hot: Duration,
     watches: Vec<(SourceKind, String)>,
     patterns: Vec<&'static str>,
 }
@@ -171,6 +187,7 @@ impl Town {
             rows: Mutex::default(),
             failing: Mutex::new(false),
             leaks: Mutex::new(false),
+            stale: Mutex::new(None),
             clock: Arc::clone(&clock),
         };
         Self {
@@ -182,7 +199,11 @@ impl Town {
                 lookback_days: 30,
                 flood: Flood { limit: 5, older_than: Duration::from_secs(3600) },
                 remember: Duration::from_secs(45 * 86_400),
+                identity: IDENTITY_VERSION,
             },
+            name: "palermo",
+            nightly: None,
+            hot: Duration::from_secs(15),
             watches: Vec::new(),
             patterns: vec!["*", "system.*"],
             clock,
@@ -197,7 +218,7 @@ impl Town {
             accounts: Vec::new(),
         };
         let herald = Herald {
-            account: AccountName::new("palermo"),
+            account: AccountName::new(self.name),
             upstream: Upstream::Sipago,
             zone: zone(),
             late_after: Duration::from_secs(3600),
@@ -205,11 +226,16 @@ impl Town {
             routes: vec![route].into(),
         };
         let secs = Duration::from_secs;
-        let poll = Poll { hot: secs(15), warm: secs(900), cold: secs(86_400), watch: secs(5) };
+        let poll = Poll { hot: self.hot, warm: secs(900), cold: secs(86_400), watch: secs(5) };
         let agenda = Agenda::new(poll, self.policy.lookback_days, self.watches.clone());
         let source = Arc::<Fake>::clone(&self.upstream);
         let clock = Arc::clone(&self.clock);
-        Watcher::new(store, source, clock, herald, self.policy, agenda, self.nudge.clone(), Arc::new(Nobody))
+        let nudge = self.nudge.clone();
+        let watcher = Watcher::new(store, source, clock, herald, self.policy, agenda, nudge, Arc::new(Nobody));
+        match self.nightly {
+            Some(nightly) => watcher.closing_days(Arc::<MemoryStore>::clone(&self.store), nightly),
+            None => watcher,
+        }
     }
 
     fn watcher(&self) -> Watcher {

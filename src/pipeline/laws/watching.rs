@@ -1,9 +1,7 @@
 //! Laws of the watcher.
 
+use super::fragile::Fragile;
 use super::*;
-use crate::domain::account::Partition;
-use crate::domain::ledger::Ledger;
-use crate::store::{Commit, Committed, Exchange, Settlement, StoreError, Swept, VersionedState, Want};
 
 #[tokio::test(start_paused = true)]
 async fn first_contact_is_silent_and_what_comes_after_is_cried_once() {
@@ -284,62 +282,10 @@ async fn a_crash_between_two_commits_of_one_reading_loses_nothing_and_doubles_no
     let rows: Vec<Row> = (0..2_500).map(|n| sale(n, 10, "2026-11-21T08:00:00")).collect();
     town.upstream.list(&rows);
     // The other replica dies after its first commit: every later one is refused here.
-    let fragile = Arc::new(Fragile { inner: Arc::clone(&town.store), commits_left: Mutex::new(1) });
+    let fragile = Arc::new(Fragile::new(&town.store, 1));
     let mut dying = town.watcher_on(fragile);
     town.watch(&mut dying, MINUTE).await;
     assert_eq!(town.cried().await.len(), 500);
     town.watch(&mut watcher, MINUTE).await;
     assert_eq!(town.cried().await.len(), 2_500);
-}
-
-/// A store whose commits fail after the first ones.
-#[derive(Debug)]
-struct Fragile {
-    inner: Arc<MemoryStore>,
-    commits_left: Mutex<u32>,
-}
-
-#[async_trait]
-impl Store for Fragile {
-    async fn ledgers(&self, account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
-        self.inner.ledgers(account, partitions).await
-    }
-
-    async fn account(&self, account: &AccountName) -> Result<VersionedState, StoreError> {
-        self.inner.account(account).await
-    }
-
-    async fn commit(&self, commit: &Commit) -> Result<Committed, StoreError> {
-        let may = {
-            let mut left = self.commits_left.lock().unwrap();
-            let may = *left > 0;
-            *left = left.saturating_sub(1);
-            may
-        };
-        if may { self.inner.commit(commit).await } else { Err(StoreError::Unavailable("it died".into(), None)) }
-    }
-
-    async fn exchange(&self, settlements: &[Settlement], wants: &[Want]) -> Result<Exchange, StoreError> {
-        self.inner.exchange(settlements, wants).await
-    }
-
-    async fn reclaim(&self) -> Result<u64, StoreError> {
-        self.inner.reclaim().await
-    }
-
-    async fn acquire(&self, account: &AccountName, time: Duration) -> Result<Option<u64>, StoreError> {
-        self.inner.acquire(account, time).await
-    }
-
-    async fn release(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.inner.release(account).await
-    }
-
-    async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError> {
-        self.inner.sweep(retention).await
-    }
-
-    async fn warnings(&self) -> Result<Vec<String>, StoreError> {
-        self.inner.warnings().await
-    }
 }

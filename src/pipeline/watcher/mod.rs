@@ -3,6 +3,7 @@
 //! One watcher an account. It holds the account's lease while it polls, asks what its agenda says is most overdue, and
 //! keeps copies of hot ledgers that it may drop at any time.
 
+mod closing;
 mod memory;
 mod reading;
 mod trouble;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use self::closing::Closer;
 use self::memory::Memory;
 use self::reading::WatchError;
 use self::trouble::{Failures, Unreadable};
@@ -68,6 +70,8 @@ pub struct Watcher {
     /// Watched things of which only a refund is to be expected.
     ended: HashSet<Task>,
     held_since: Option<Stopwatch>,
+    /// `None`: days are not closed.
+    closer: Option<Closer>,
     started: Stopwatch,
     prepared: bool,
     store_down: bool,
@@ -104,6 +108,7 @@ impl Watcher {
             unreadable: Unreadable::default(),
             ended: HashSet::new(),
             held_since: None,
+            closer: None,
             started: Stopwatch::start(),
             prepared: false,
             store_down: false,
@@ -172,7 +177,7 @@ impl Watcher {
                     return self.store_backoff(&error);
                 }
                 self.store_answers();
-                Duration::ZERO
+                if work.is_listing() { self.close_days(work).await } else { Duration::ZERO }
             }
             Err(WatchError::Source(error)) => {
                 self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
@@ -180,6 +185,19 @@ impl Watcher {
                 Duration::ZERO
             }
             // The work stays due; what was read is read again when the store answers.
+            Err(WatchError::Store(error)) => self.store_backoff(&error),
+        }
+    }
+
+    /// Closes a day that is due. A failure of it slows this account down as any other.
+    async fn close_days(&mut self, work: &Work) -> Duration {
+        match self.close_due().await {
+            Ok(()) => Duration::ZERO,
+            Err(WatchError::Source(error)) => {
+                let (now, chance) = (self.started.elapsed(), self.clock.chance());
+                self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
+                Duration::ZERO
+            }
             Err(WatchError::Store(error)) => self.store_backoff(&error),
         }
     }

@@ -6,9 +6,12 @@ use tracing::{debug, info, warn};
 
 use super::Watcher;
 use crate::domain::account::Partition;
+use crate::domain::day::Day;
 use crate::domain::ledger::Ledger;
 use crate::domain::policy::Start;
-use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
+use crate::pipeline::audit::look_up;
+use crate::pipeline::digest::{Draft, Tally, partitions};
+use crate::pipeline::reconcile::Heard;
 use crate::sources::{Reading, Snapshot, SourceError, Task};
 use crate::store::{Commit, Committed, StoreError, VersionedState};
 
@@ -43,9 +46,29 @@ impl Watcher {
     }
 
     async fn digest(&mut self, task: &Task, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.until_written(task, snapshot, None).await.map(|_| ())
+    }
+
+    /// The same for a day that is reconciled: what counts as told without an event is in doubt. Returns what was heard.
+    pub(super) async fn reconcile(
+        &mut self,
+        day: Day,
+        task: &Task,
+        snapshot: &Snapshot,
+    ) -> Result<(Tally, Heard), StoreError> {
+        let (tally, heard) = self.until_written(task, snapshot, Some(day)).await?;
+        Ok((tally, heard.unwrap_or_default()))
+    }
+
+    async fn until_written(
+        &mut self,
+        task: &Task,
+        snapshot: &Snapshot,
+        day: Option<Day>,
+    ) -> Result<(Tally, Option<Heard>), StoreError> {
         for _ in 0..CONFLICTS {
-            if self.compare_and_commit(task, snapshot).await? {
-                return Ok(());
+            if let Some(done) = self.compare_and_commit(task, snapshot, day).await? {
+                return Ok(done);
             }
             debug!(account.name = %self.herald.account, "another replica was faster; comparing again");
             self.memory.doubt();
@@ -53,36 +76,60 @@ impl Watcher {
         Err(StoreError::Unavailable("every commit met a conflict".to_owned(), None))
     }
 
-    /// False when a commit met a conflict: what was written before it stays, and comparing again finds the rest.
-    async fn compare_and_commit(&mut self, task: &Task, snapshot: &Snapshot) -> Result<bool, StoreError> {
+    /// `None` when a commit met a conflict: what was written before it stays, and comparing again finds the rest.
+    async fn compare_and_commit(
+        &mut self,
+        task: &Task,
+        snapshot: &Snapshot,
+        reconciled: Option<Day>,
+    ) -> Result<Option<(Tally, Option<Heard>)>, StoreError> {
         let now = self.clock.now();
         let before = self.state().await?;
         if before.version == 0 && !self.put_back().await? {
-            return Ok(false);
+            return Ok(None);
         }
         let wanted: Vec<Partition> = partitions(&self.herald, task, snapshot).into_keys().collect();
         self.load(&wanted).await?;
         // The plan borrows from what does not change while it is carried out.
         let (herald, policy) = (self.herald.clone(), self.policy);
-        let draft = Draft::new(&herald, &policy, task, snapshot, &before, &self.memory.ledgers, now);
+        let auditor = reconciled.and_then(|_| self.auditor());
+        let mut audit = match (reconciled, &auditor) {
+            (Some(day), Some(auditor)) => Some(auditor.audit(day, &wanted, &self.memory.ledgers, &before.state).await?),
+            (Some(_), None) | (None, _) => None,
+        };
+        let doubted = audit.as_ref().map(|audit| audit.doubted(&self.memory.ledgers));
+        let ledgers = doubted.as_ref().unwrap_or(&self.memory.ledgers);
+        let draft = Draft::new(&herald, &policy, task, snapshot, &before, ledgers, now);
         let sales = draft.sales_to_look_up();
-        let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales).await? };
+        let found = look_up(&*self.store, &herald, &policy, self.source.listing(), now, &sales).await?;
         let claims = draft.claims(&found);
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();
         books.dedup();
         let ledgers = if books.is_empty() { Vec::new() } else { self.store.ledgers(&herald.account, &books).await? };
-        let (mut plan, tally) = draft.finish(&claims, &books.into_iter().zip(ledgers).collect());
+        let books: HashMap<Partition, Ledger> = books.into_iter().zip(ledgers).collect();
+        if let (Some(audit), Some(auditor)) = (&mut audit, &auditor) {
+            auditor.books(audit, &books).await?;
+        }
+        let (mut plan, tally) = draft.finish(&claims, &books, audit.as_ref().map(|audit| &audit.doubts));
         while let Some(mut commit) = plan.next() {
             commit.rejects.retain(|reject| !self.memory.has_reject(reject.fingerprint));
             if !is_empty(&commit) && !self.write(&commit).await? {
-                return Ok(false);
+                return Ok(None);
+            }
+            if let Some(audit) = &mut audit {
+                commit.announcements.iter().for_each(|told| audit.heard.take(&told.event, &herald.zone));
             }
         }
-        self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
-        self.memory.trim(herald.today(self.clock.now()).plus(-1));
+        if audit.is_none() {
+            self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
+        }
+        // What was reconciled is looked at once more when the day is closed.
+        if audit.is_none() {
+            self.memory.trim(herald.today(self.clock.now()).plus(-1));
+        }
         self.report(task, tally);
-        Ok(true)
+        Ok(Some((tally, audit.map(|audit| audit.heard))))
     }
 
     /// Puts back what this process has seen into a store that was emptied under it (`FLUSHALL`, a restart of a Redis that
@@ -112,7 +159,7 @@ impl Watcher {
         Ok(true)
     }
 
-    async fn write(&mut self, commit: &Commit) -> Result<bool, StoreError> {
+    pub(super) async fn write(&mut self, commit: &Commit) -> Result<bool, StoreError> {
         match self.store.commit(commit).await {
             Ok(Committed::Done { created, rejected }) => {
                 self.memory.committed(commit);
@@ -145,7 +192,7 @@ impl Watcher {
         Ok(state)
     }
 
-    async fn load(&mut self, wanted: &[Partition]) -> Result<(), StoreError> {
+    pub(super) async fn load(&mut self, wanted: &[Partition]) -> Result<(), StoreError> {
         let missing: Vec<Partition> =
             wanted.iter().filter(|partition| !self.memory.ledgers.contains_key(partition)).cloned().collect();
         if !missing.is_empty() {
@@ -153,14 +200,6 @@ impl Watcher {
             self.memory.ledgers.extend(missing.into_iter().zip(ledgers));
         }
         Ok(())
-    }
-
-    /// Payments of sales that stand in older ledgers. Rare: only a refund row whose sale is not in the same reading asks.
-    async fn look_up(&self, sales: &[u64]) -> Result<HashMap<u64, u64>, StoreError> {
-        let days = look_back(&self.herald, &self.policy, self.source.listing(), self.clock.now());
-        let ledgers: Vec<Ledger> = self.store.ledgers(&self.herald.account, &days).await?;
-        let payment = |sale: u64| ledgers.iter().find_map(|ledger| ledger.payment_of_sale(sale));
-        Ok(sales.iter().filter_map(|sale| Some((*sale, payment(*sale)?))).collect())
     }
 
     fn report(&self, task: &Task, tally: Tally) {

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::closing::StoredClosing;
 use super::{CodecError, from_json, instant, to_json, word};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::cause::Cause;
+use crate::domain::day::Day;
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::row::{Label, OperationKind, Payer, References, StatusKind};
@@ -131,6 +133,12 @@ struct StoredNotice {
     /// Count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<u64>,
+    /// Day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    y: Option<String>,
+    /// Closing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    z: Option<StoredClosing>,
 }
 
 /// The persisted form of an event, about 400 bytes for a payment.
@@ -249,6 +257,8 @@ impl StoredNotice {
             r: notice.reason.clone(),
             s: notice.since.map(|since| since.to_string()),
             c: notice.count,
+            y: notice.day.map(|day| day.to_string()),
+            z: notice.closing.as_deref().map(StoredClosing::of),
         }
     }
 
@@ -256,7 +266,9 @@ impl StoredNotice {
         let since = self.s.map(|since| instant(WHAT, &since)).transpose()?;
         // A cause of a later release is none to this one; the reason says it in words.
         let cause = self.k.as_deref().and_then(Cause::from_name);
-        Ok(Notice { destination: self.d, cause, reason: self.r, since, count: self.c })
+        let day = self.y.map(|day| word(WHAT, Day::parse(&day))).transpose()?;
+        let closing = self.z.map(|closing| Box::new(closing.read()));
+        Ok(Notice { destination: self.d, cause, reason: self.r, since, count: self.c, day, closing })
     }
 }
 
@@ -305,6 +317,7 @@ mod tests {
                 reason: "no answer".to_owned(),
                 since: Some("2026-11-20T00:00:00Z".parse().unwrap()),
                 count: Some(3),
+                ..Notice::default()
             })
         );
         assert_eq!(String::from_utf8(encode_event(&notice)).unwrap(), GOLDEN_NOTICE);
@@ -351,7 +364,7 @@ mod tests {
                     let reason = b.unwrap_or_default();
                     let (cause, since) = (Cause::from_name(&reason), Timestamp::new(secs, 0).ok());
                     let cause = cause.or_else(|| c.is_some().then_some(Cause::Contract));
-                    Body::Notice(Notice { destination: a, cause, reason, since, count })
+                    Body::Notice(Notice { destination: a, cause, reason, since, count, ..Notice::default() })
                 } else {
                     Body::Payment(Box::new(Payment {
                         amount: Money::from_cents(money.0),

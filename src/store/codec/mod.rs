@@ -5,6 +5,7 @@
 //! ignore what they do not know and default what is missing. Whatever else changes needs a new version byte, and the
 //! old one must still be read.
 
+mod closing;
 mod event;
 mod memories;
 mod records;

