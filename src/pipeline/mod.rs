@@ -12,6 +12,7 @@ pub mod janitor;
 mod laws;
 mod merge;
 mod outbox;
+mod pairs;
 mod plan;
 pub mod watcher;
 

@@ -60,7 +60,9 @@ impl Watcher {
         self.load(&wanted).await?;
         // The plan borrows from what does not change while it is carried out.
         let (herald, policy) = (self.herald.clone(), self.policy);
-        let draft = Draft::new(&herald, &policy, task, snapshot, &before, &self.memory.ledgers, now);
+        let mut draft = Draft::new(&herald, &policy, task, snapshot, &before, &self.memory.ledgers, now);
+        self.load(&draft.needed_to_pair()).await?;
+        draft.pair(&self.memory.ledgers);
         let sales = draft.sales_to_look_up();
         let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales).await? };
         let claims = draft.claims(&found);
