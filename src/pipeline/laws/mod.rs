@@ -1,6 +1,8 @@
 //! The laws of the pipeline: scripted sources and channels, the real watcher and dispatcher, a store in memory.
 
 mod delivering;
+mod market;
+mod pairing;
 mod watching;
 
 use std::sync::{Arc, Mutex};
@@ -42,6 +44,8 @@ struct Fake {
     account: AccountName,
     rows: Mutex<Vec<Row>>,
     failing: Mutex<bool>,
+    /// What its listing is called.
+    listing: Mutex<SourceKind>,
     /// Filters in a zone of its own: it lists everything, whatever days are asked for.
     leaks: Mutex<bool>,
     clock: Arc<dyn Clock>,
@@ -64,7 +68,7 @@ impl Source for Fake {
     }
 
     fn listing(&self) -> SourceKind {
-        SourceKind::Movements
+        *self.listing.lock().unwrap()
     }
 
     async fn prepare(&self) -> Result<(), SourceError> {
@@ -77,7 +81,7 @@ impl Source for Fake {
             return Err(SourceError::Contract("it is broken".into()));
         }
         let leaks = *self.leaks.lock().unwrap();
-        let (source, all) = (task_source(task), self.rows.lock().unwrap().clone());
+        let (source, all) = (task_source(task, self.listing()), self.rows.lock().unwrap().clone());
         let rows: Vec<Row> = all
             .into_iter()
             .filter(|row| match task {
@@ -93,9 +97,9 @@ impl Source for Fake {
     }
 }
 
-fn task_source(task: &Task) -> SourceKind {
+fn task_source(task: &Task, listing: SourceKind) -> SourceKind {
     match task {
-        Task::Days { .. } => SourceKind::Movements,
+        Task::Days { .. } => listing,
         Task::Watched { source, .. } => *source,
     }
 }
@@ -170,6 +174,7 @@ impl Town {
             account: AccountName::new("palermo"),
             rows: Mutex::default(),
             failing: Mutex::new(false),
+            listing: Mutex::new(SourceKind::Movements),
             leaks: Mutex::new(false),
             clock: Arc::clone(&clock),
         };
@@ -189,21 +194,25 @@ impl Town {
         }
     }
 
-    fn watcher_on(&self, store: Arc<dyn Store>) -> Watcher {
+    fn herald(&self) -> Herald {
         let route = Route {
             destination: DestinationName::new("ear"),
             channel: ChannelKind::Webhook,
             patterns: self.patterns.iter().map(|text| Pattern::parse(text).unwrap()).collect(),
             accounts: Vec::new(),
         };
-        let herald = Herald {
+        Herald {
             account: AccountName::new("palermo"),
             upstream: Upstream::Sipago,
             zone: zone(),
             late_after: Duration::from_secs(3600),
             sandbox: false,
             routes: vec![route].into(),
-        };
+        }
+    }
+
+    fn watcher_on(&self, store: Arc<dyn Store>) -> Watcher {
+        let herald = self.herald();
         let secs = Duration::from_secs;
         let poll = Poll { hot: secs(15), warm: secs(900), cold: secs(86_400), watch: secs(5) };
         let agenda = Agenda::new(poll, self.policy.lookback_days, self.watches.clone());

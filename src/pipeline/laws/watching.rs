@@ -254,9 +254,9 @@ async fn a_crash_between_two_commits_of_one_reading_loses_nothing_and_doubles_no
 
 /// A store whose commits fail after the first ones.
 #[derive(Debug)]
-struct Fragile {
-    inner: Arc<MemoryStore>,
-    commits_left: Mutex<u32>,
+pub(super) struct Fragile {
+    pub(super) inner: Arc<MemoryStore>,
+    pub(super) commits_left: Mutex<u32>,
 }
 
 #[async_trait]
