@@ -46,8 +46,8 @@ pub(super) fn sale_to_look_up(row: &Row) -> Option<u64> {
 
 /// The payment of a sale, if the sale stands among these rows.
 pub(super) fn payment_among(rows: &[Row], sale: u64) -> Option<u64> {
-    let sales = rows.iter().filter(|row| sale_told(row) == Some(sale));
-    sales.filter_map(|row| hash(row.references.payment_id.as_deref())).next()
+    let mut sales = rows.iter().filter(|row| sale_told(row) == Some(sale));
+    sales.find_map(|row| hash(row.references.payment_id.as_deref()))
 }
 
 /// The hash of the sale that a row tells.

@@ -169,12 +169,12 @@ impl<'a> Desk<'a> {
         let mut guards = false;
         let mut seekers = Vec::new();
         for fresh in fresh {
-            let Some((trace, party)) = clue(fresh.row, read_at) else { continue };
+            let Some((trace, payer)) = clue(fresh.row, read_at) else { continue };
             let Some(part) = parts.get(fresh.part) else { continue };
             guards |= part.expected == 0 && !part.silent;
             if let (Some(day), false) = (day_of(part), waiting.is_empty()) {
                 let payment = own_payment(fresh.row, &fresh.finding.slot, fresh.finding.ordinal);
-                seekers.push((*fresh, Half { trace, day, party, payment }));
+                seekers.push((*fresh, Half { trace, day, party: payer, payment }));
             }
         }
         let listed: Vec<Half> = seekers.iter().map(|(_, half)| *half).collect();
@@ -208,14 +208,14 @@ impl<'a> Desk<'a> {
         }
         let (credits, mut refunded) = Self::credits(&self.days, parts, listing, ledgers);
         for fresh in seekers {
-            let Some((trace, party)) = payer_of_refund(fresh.row) else { continue };
-            let refund = Half { trace, day: fresh.row.occurred.day(), party, payment: 0 };
+            let Some((trace, payer)) = payer_of_refund(fresh.row) else { continue };
+            let refund = Half { trace, day: fresh.row.occurred.day(), party: payer, payment: 0 };
             let mut fitting = credits.iter().filter(|credit| credit.is_refunded_by(&refund));
             let (only, another) = (fitting.next(), fitting.next());
-            if let (Some(credit), None) = (only, another) {
-                if refunded.insert(credit.payment) {
-                    set_payment(parts, fresh, credit.payment);
-                }
+            if let (Some(credit), None) = (only, another)
+                && refunded.insert(credit.payment)
+            {
+                set_payment(parts, fresh, credit.payment);
             }
         }
     }
@@ -228,9 +228,9 @@ impl<'a> Desk<'a> {
         ledgers: &HashMap<Partition, Ledger>,
     ) -> (Vec<Half>, HashSet<u64>) {
         let (mut credits, mut refunded) = (Vec::new(), HashSet::new());
-        let changed: HashMap<&Partition, &Part> = parts.iter().map(|part| (&part.partition, part)).collect();
+        let read: HashMap<&Partition, &Part> = parts.iter().map(|part| (&part.partition, part)).collect();
         for (day, (partition, _)) in days {
-            let changes = changed.get(partition).map_or(&[][..], |part| part.diff.changes.as_slice());
+            let changes = read.get(partition).map_or(&[][..], |part| part.diff.changes.as_slice());
             let before = ledgers.get(*partition).into_iter().flat_map(Ledger::iter);
             let untouched =
                 before.filter(|(slot, _)| changes.binary_search_by_key(slot, |change| &change.slot).is_err());
@@ -247,33 +247,20 @@ impl<'a> Desk<'a> {
     }
 
     fn watched(&mut self, fresh: &[Fresh<'_>], parts: &mut [Part], read_at: Timestamp, listing: SourceKind, seen: Day) {
-        let taken: HashSet<u64> = self.books.values().flat_map(|(.., book)| book.payments()).collect();
         let mut seekers: Vec<(Fresh<'_>, Half)> = Vec::new();
         for fresh in fresh {
             let name = own_payment(fresh.row, &fresh.finding.slot, fresh.finding.ordinal);
             if let Some(known) = self.books.values().find_map(|(.., book)| book.payment(name)) {
                 set_payment(parts, fresh, known);
-            } else if let Some((trace, party)) = clue(fresh.row, read_at) {
-                seekers.push((*fresh, Half { trace, day: seen, party, payment: name }));
+            } else if let Some((trace, payer)) = clue(fresh.row, read_at) {
+                seekers.push((*fresh, Half { trace, day: seen, party: payer, payment: name }));
             }
             settle_payment(parts, fresh);
         }
         if seekers.is_empty() {
             return;
         }
-        let wanted: HashSet<u64> = seekers.iter().map(|(_, half)| half.trace.cents()).collect();
-        let mut offers: Vec<Half> = Vec::new();
-        for (day, (_, ledger)) in &self.days {
-            let memories = ledger.into_iter().flat_map(|ledger| ledger.iter());
-            let halves = memories.flat_map(|(slot, memories)| {
-                memories.iter().filter_map(move |memory| {
-                    // A transfer that is told under another name than its own took it from a watched half.
-                    let free = listing != SourceKind::Transactions || memory.payment == 0;
-                    remembered(listing, *day, slot, memory).filter(|_| free)
-                })
-            });
-            offers.extend(halves.filter(|half| wanted.contains(&half.trace.cents()) && !taken.contains(&half.payment)));
-        }
+        let offers = self.offers(&seekers, listing);
         let watched: Vec<Half> = seekers.iter().map(|(_, half)| *half).collect();
         let found: HashMap<usize, u64> =
             match_up(&offers, &watched).into_iter().filter_map(|(l, w)| Some((w, offers.get(l)?.payment))).collect();
@@ -288,6 +275,25 @@ impl<'a> Desk<'a> {
         }
         self.write_books(false);
         self.guard_days();
+    }
+
+    /// Listed halves that no watched one has taken.
+    fn offers(&self, seekers: &[(Fresh<'_>, Half)], listing: SourceKind) -> Vec<Half> {
+        let taken: HashSet<u64> = self.books.values().flat_map(|(.., book)| book.payments()).collect();
+        let wanted: HashSet<u64> = seekers.iter().map(|(_, half)| half.trace.cents()).collect();
+        let mut offers: Vec<Half> = Vec::new();
+        for (day, (_, ledger)) in &self.days {
+            let memories = ledger.iter().flat_map(|ledger| ledger.iter());
+            let halves = memories.flat_map(|(slot, memories)| {
+                memories.iter().filter_map(move |memory| {
+                    // A transfer that is told under another name than its own took it from a watched half.
+                    let free = listing != SourceKind::Transactions || memory.payment == 0;
+                    remembered(listing, *day, slot, memory).filter(|_| free)
+                })
+            });
+            offers.extend(halves.filter(|half| wanted.contains(&half.trace.cents()) && !taken.contains(&half.payment)));
+        }
+        offers
     }
 
     fn write_books(&mut self, guards: bool) {
@@ -318,9 +324,9 @@ fn set_payment(parts: &mut [Part], fresh: &Fresh<'_>, payment: u64) {
 
 /// Keeps what a row is told under, where nothing else says so.
 fn settle_payment(parts: &mut [Part], fresh: &Fresh<'_>) {
-    if let Some(memory) = parts.get_mut(fresh.part).and_then(|part| part.memory_mut(&fresh.finding)) {
-        if memory.payment == 0 {
-            memory.payment = own_payment(fresh.row, &fresh.finding.slot, fresh.finding.ordinal);
-        }
+    if let Some(memory) = parts.get_mut(fresh.part).and_then(|part| part.memory_mut(&fresh.finding))
+        && memory.payment == 0
+    {
+        memory.payment = own_payment(fresh.row, &fresh.finding.slot, fresh.finding.ordinal);
     }
 }

@@ -90,6 +90,6 @@ fn slot_of(name: u64) -> Slot {
 }
 
 fn name_of(slot: &Slot) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *slot.as_bytes();
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    let bytes = slot.as_bytes().first_chunk::<8>();
+    bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }

@@ -153,7 +153,9 @@ pub fn match_up(listed: &[Half], watched: &[Half]) -> Vec<(usize, usize)> {
     edges.sort_by_key(|edge| (!edge.exact, edge.distance, edge.of.0.payment, edge.of.1.payment, edge.l, edge.w));
     let (exact, compatible): (Vec<Edge>, Vec<Edge>) = edges.into_iter().partition(|edge| edge.exact);
     let mut taken = Taken::default();
-    exact.iter().for_each(|edge| taken.take(edge));
+    for edge in &exact {
+        taken.take(edge);
+    }
     let free: Vec<Edge> = compatible.into_iter().filter(|edge| taken.is_free(edge)).collect();
     let (mut of_listed, mut of_watched) = (BTreeMap::new(), BTreeMap::new());
     for edge in &free {

@@ -59,8 +59,8 @@ impl Market {
         };
         let secs = Duration::from_secs;
         let poll = Poll { hot: secs(15), warm: secs(900), cold: secs(86_400), watch: secs(5) };
-        let watches = ids.iter().map(|id| (source, id.clone())).collect();
-        let agenda = Agenda::new(poll, self.town.policy.lookback_days, watches);
+        let asked = ids.iter().map(|id| (source, id.clone())).collect();
+        let agenda = Agenda::new(poll, self.town.policy.lookback_days, asked);
         let (town, clock) = (&self.town, Arc::clone(&self.town.clock));
         let herald = Herald { upstream, ..town.herald() };
         let store = Arc::<MemoryStore>::clone(&town.store);
@@ -75,7 +75,7 @@ impl Market {
 async fn an_order_and_its_movement_bear_one_key_though_one_prints_a_number_and_one_a_text() {
     let market = Market::new(3);
     market.watch(Upstream::Sipago, &[], MINUTE).await;
-    let link = market.world.order_create(Money::from_cents(1_500_00));
+    let link = market.world.order_create(Money::from_cents(150_000));
     market.world.order_pay(&link);
     market.watch(Upstream::Sipago, std::slice::from_ref(&link), MINUTE).await;
     market.world.order_refund(&link);
@@ -89,7 +89,7 @@ async fn a_movement_without_a_payment_id_is_known_by_its_authorization_code() {
         for other_code in [true, false] {
             let market = Market::new(4);
             market.watch(Upstream::Sipago, &[], MINUTE).await;
-            let link = market.world.order_create(Money::from_cents(1_500_00));
+            let link = market.world.order_create(Money::from_cents(150_000));
             market.world.order_pay(&link);
             let movement = market.world.order(&link).unwrap().payments[0].movement.unwrap();
             market.world.sipago_edit(movement, |sale| {
