@@ -104,6 +104,8 @@ pub enum Scope {
     Watched(String),
     /// The refunds and voids of one payment, whatever source told of them.
     Refunds(String),
+    /// What was watched and seen paid on this local day, until its half in the listing is found.
+    Pairs(Day),
 }
 
 /// An (account, source, scope): the unit of atomic memory.
@@ -111,19 +113,21 @@ pub enum Scope {
 pub struct Partition {
     /// Whose.
     pub account: AccountName,
-    /// Read from where. Refunds stand under the source that the upstream's sales come from.
+    /// Read from where. Refunds and pairs stand under the upstream's listing.
     pub source: SourceKind,
     /// Which day or id.
     pub scope: Scope,
 }
 
 impl Partition {
-    /// The part of the key below the account: `transactions:2026-11-21`, `links/<uuid>`, `movements!<payment>`.
+    /// The part of the key below the account: `transactions:2026-11-21`, `links/<uuid>`, `movements!<payment>`,
+    /// `transactions~2026-11-21`.
     pub fn key(&self) -> String {
         match &self.scope {
             Scope::Day(day) => format!("{}:{day}", self.source),
             Scope::Watched(id) => format!("{}/{id}", self.source),
             Scope::Refunds(payment) => format!("{}!{payment}", self.source),
+            Scope::Pairs(day) => format!("{}~{day}", self.source),
         }
     }
 }

@@ -247,7 +247,7 @@ pub struct Payment {
     pub operation: Label<OperationKind>,
     /// The other side.
     pub payer: Payer,
-    /// `pay_…`: equal for all events of one payment, where the upstream gives a common id.
+    /// `pay_…`: equal for all events of one payment, whichever source told of them.
     pub key: String,
     /// The upstream's references.
     pub references: References,

@@ -4,7 +4,7 @@
 //! decisions come out. Whatever must never be wrong lives here, because here it can be tested without a world.
 //!
 //! Reading order: [`row`] (what an upstream printed) → [`fact`] (what that asserts) → [`ledger`] (what is new) →
-//! [`refund`] (several signals, one refund) → [`event`] (our announcement, with its eternal id) → [`route`] (who asked)
+//! [`refund`] (several signals, one refund) and [`pairing`] (two sources, one payment) → [`event`] (our announcement, with its eternal id) → [`route`] (who asked)
 //! → [`delivery`] and [`retry`] (what becomes of it).
 
 pub mod account;
@@ -17,6 +17,7 @@ pub mod event;
 pub mod fact;
 pub mod ledger;
 pub mod money;
+pub mod pairing;
 pub mod policy;
 pub mod refund;
 pub mod retry;

@@ -10,7 +10,8 @@ use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::day::{Day, rfc3339};
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment, is_late, payment_key};
 use crate::domain::fact::FactKind;
-use crate::domain::ledger::{Slot, short_hash};
+use crate::domain::ledger::Slot;
+use crate::domain::pairing::own_payment;
 use crate::domain::route::Route;
 use crate::domain::row::{Label, Row, StatusKind};
 use crate::store::Announcement;
@@ -38,7 +39,8 @@ impl Herald {
         Day::of(now, &self.zone)
     }
 
-    /// Announces one fact of a row. `payment` is the hash of the payment that a merged refund belongs to.
+    /// Announces one fact of a row. `payment` is the hash of what is known to name its payment; `None`: what the row itself
+    /// tells, where nobody told of the payment before.
     pub fn fact(
         &self,
         row: &Row,
@@ -48,7 +50,7 @@ impl Herald {
         payment: Option<u64>,
         now: Timestamp,
     ) -> Event {
-        let key = payment.map_or_else(|| payment_identity(row, slot, ordinal), |hash| format!("payment:{hash:016x}"));
+        let payment = payment.unwrap_or_else(|| own_payment(row, slot, ordinal));
         let kind = EventType::of_fact(fact);
         Event {
             id: EventId::of_fact(slot, ordinal, fact),
@@ -65,7 +67,7 @@ impl Herald {
                 status: status_of(row, fact),
                 operation: row.operation.clone(),
                 payer: row.payer.clone(),
-                key: payment_key(&self.account, &key),
+                key: payment_key(&self.account, &format!("payment:{payment:016x}")),
                 references: row.references.clone(),
             })),
         }
@@ -123,16 +125,4 @@ fn status_of(row: &Row, fact: FactKind) -> Label<StatusKind> {
         (_, kind) => kind,
     };
     Label { kind, raw: row.status.raw.clone() }
-}
-
-/// What identifies a payment among all events of its account, where the upstream gives a common id; else the row itself.
-fn payment_identity(row: &Row, slot: &Slot, ordinal: u32) -> String {
-    let references = &row.references;
-    if let Some(payment) = references.payment_id.as_deref().or(references.sale_id.as_deref()) {
-        return format!("payment:{:016x}", short_hash(payment));
-    }
-    match (row.source, &references.transaction_id) {
-        (SourceKind::Cashin, Some(transaction)) => format!("transaction:{transaction}"),
-        _ => format!("row:{slot:?}:{ordinal}"),
-    }
 }

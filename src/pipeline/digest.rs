@@ -1,19 +1,22 @@
 //! A reading becomes a commit. Pure: the watcher loads what is asked for and writes what comes out.
 //!
-//! In three steps, because only the diff tells which books of refunds are needed: [`partitions`] says which ledgers to
-//! load, [`Draft::new`] compares, `Draft::finish` merges refunds and makes the plan that the commits come from.
+//! In steps, because only the diff tells which books are needed: [`partitions`] says which ledgers to load,
+//! [`Draft::new`] compares, [`Draft::pair`] finds the other halves of new payments, `Draft::finish` merges refunds and
+//! makes the plan that the commits come from.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
 use super::announce::Herald;
-use super::merge::{Claim, payment_among, sale_to_look_up, settle};
+use super::merge::{Claim, payment_among, sale_to_look_up, sale_told, settle};
+use super::pairs::{self, Paired};
 use super::plan::{self, Inputs, Plan, Told};
 use super::reconcile::Doubts;
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
-use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, birthmark, diff_as, reidentified, shared};
+use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, Memory, birthmark, diff_as, reidentified, shared};
+use crate::domain::pairing::own_payment;
 use crate::domain::policy::{Policy, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
@@ -60,13 +63,43 @@ pub fn partitions(herald: &Herald, task: &Task, snapshot: &Snapshot) -> BTreeMap
     parts
 }
 
-struct Part {
-    partition: Partition,
-    expected: u64,
-    silent: bool,
-    diff: Diff,
+/// One partition of a reading, compared.
+pub(super) struct Part {
+    pub(super) partition: Partition,
+    pub(super) expected: u64,
+    /// It is history: nothing of it is told.
+    pub(super) silent: bool,
+    pub(super) diff: Diff,
     /// Index in the diff's rows → index in the snapshot.
     rows: Vec<usize>,
+}
+
+impl Part {
+    /// Its findings, with the index of the row in the snapshot.
+    pub(super) fn findings(&self) -> impl Iterator<Item = Finding> {
+        self.diff.findings.iter().filter_map(|finding| {
+            let row = *self.rows.get(finding.row)?;
+            Some(Finding { row, ..*finding })
+        })
+    }
+
+    /// What will be remembered of the row of a finding.
+    pub(super) fn memory(&self, finding: &Finding) -> Option<&Memory> {
+        let place = self.diff.changes.binary_search_by_key(&finding.slot, |change| change.slot).ok()?;
+        self.diff.changes.get(place)?.memories.iter().find(|memory| memory.ordinal == finding.ordinal)
+    }
+
+    /// The same, to be written to.
+    pub(super) fn memory_mut(&mut self, finding: &Finding) -> Option<&mut Memory> {
+        let place = self.diff.changes.binary_search_by_key(&finding.slot, |change| change.slot).ok()?;
+        self.diff.changes.get_mut(place)?.memories.iter_mut().find(|memory| memory.ordinal == finding.ordinal)
+    }
+
+    /// What a finding is told under.
+    fn payment(&self, finding: &Finding, row: &Row) -> u64 {
+        let known = self.memory(finding).map(|memory| memory.payment).filter(|payment| *payment != 0);
+        known.unwrap_or_else(|| own_payment(row, &finding.slot, finding.ordinal))
+    }
 }
 
 /// A reading that was compared with what is remembered.
@@ -78,6 +111,7 @@ pub struct Draft<'a> {
     before: &'a VersionedState,
     now: Timestamp,
     parts: Vec<Part>,
+    paired: Paired,
 }
 
 impl<'a> Draft<'a> {
@@ -123,7 +157,17 @@ impl<'a> Draft<'a> {
                 Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })
             .collect();
-        Self { herald, policy, task, snapshot, before, now, parts }
+        Self { herald, policy, task, snapshot, before, now, parts, paired: Paired::default() }
+    }
+
+    /// The ledgers and books in which the other halves of new payments may stand. Mostly none, or hot ones.
+    pub fn needed_to_pair(&self) -> Vec<Partition> {
+        pairs::needed(self.herald, self.policy, self.snapshot, &self.parts, self.now)
+    }
+
+    /// Finds the other halves of new payments. `ledgers` holds every partition of [`Draft::needed_to_pair`].
+    pub fn pair(&mut self, ledgers: &HashMap<Partition, Ledger>) {
+        self.paired = pairs::pair(self.herald, self.policy, self.snapshot, &mut self.parts, ledgers, self.now);
     }
 
     /// Hashes of sales whose payment neither the reading nor `known` tells: to be looked up in older ledgers.
@@ -143,16 +187,25 @@ impl<'a> Draft<'a> {
 
     /// Claims to refunds that must be merged. `found` maps hashes of sales to hashes of payments.
     pub(super) fn claims(&self, found: &HashMap<u64, u64>) -> Vec<Claim> {
-        self.findings()
-            .filter(|(_, finding)| !shared(finding.facts).is_empty())
-            .filter_map(|(_, finding)| {
+        let mut shared_rows = self.findings().filter(|(_, finding)| !shared(finding.facts).is_empty()).peekable();
+        if shared_rows.peek().is_none() {
+            return Vec::new();
+        }
+        let told_now: HashMap<u64, u64> = self
+            .findings()
+            .filter_map(|(part, finding)| {
                 let row = self.snapshot.rows.get(finding.row)?;
-                let among =
-                    sale_to_look_up(row).and_then(|sale| Some((sale, payment_among(&self.snapshot.rows, sale)?)));
-                match among {
-                    Some(known) => Claim::of(&finding, row, &HashMap::from([known])),
-                    None => Claim::of(&finding, row, found),
-                }
+                Some((sale_told(row)?, part.payment(&finding, row)))
+            })
+            .collect();
+        shared_rows
+            .filter_map(|(part, finding)| {
+                let row = self.snapshot.rows.get(finding.row)?;
+                let among = sale_to_look_up(row).and_then(|sale| {
+                    let payment = payment_among(&self.snapshot.rows, sale).or(told_now.get(&sale).copied())?;
+                    Some(HashMap::from([(sale, payment)]))
+                });
+                Claim::of(&finding, row, part.payment(&finding, row), among.as_ref().unwrap_or(found))
             })
             .collect()
     }
@@ -174,19 +227,23 @@ impl<'a> Draft<'a> {
         let claimed: HashSet<usize> = claims.iter().map(|claim| claim.row).collect();
         for (part, finding) in self.findings() {
             let shares = claimed.contains(&finding.row);
+            let Some(payment) = self.snapshot.rows.get(finding.row).map(|row| part.payment(&finding, row)) else {
+                continue;
+            };
             let own = if shares { finding.facts.minus(shared(finding.facts)) } else { finding.facts };
             let Finding { row, slot, ordinal, .. } = finding;
-            let mut facts: Vec<Told> =
-                own.iter().map(|fact| Told { row, slot, ordinal, fact, payment: None, from: slot, shares }).collect();
+            let with_books = shares || self.paired.shares(&slot);
+            let told_of = |fact| Told { row, slot, ordinal, fact, payment, from: slot, shares: with_books };
+            let mut facts: Vec<Told> = own.iter().map(told_of).collect();
             let of_payment = merged.iter().filter(|merged| shares && merged.row == row);
             facts.extend(of_payment.map(|merged| Told {
                 row,
                 slot: merged.slot,
                 ordinal: merged.ordinal,
                 fact: merged.fact,
-                payment: Some(merged.payment),
+                payment: merged.payment,
                 from: slot,
-                shares,
+                shares: with_books,
             }));
             if part.silent {
                 tally.baseline += facts.len();
@@ -211,6 +268,7 @@ impl<'a> Draft<'a> {
                 .parts
                 .into_iter()
                 .map(|part| plan::Part::new(part.partition, part.expected, part.diff.changes))
+                .chain(self.paired.parts)
                 .collect(),
             book_writes,
             told,
@@ -222,12 +280,7 @@ impl<'a> Draft<'a> {
     }
 
     fn findings(&self) -> impl Iterator<Item = (&Part, Finding)> {
-        self.parts.iter().flat_map(|part| {
-            part.diff.findings.iter().filter_map(move |finding| {
-                let row = *part.rows.get(finding.row)?;
-                Some((part, Finding { row, ..*finding }))
-            })
-        })
+        self.parts.iter().flat_map(|part| part.findings().map(move |finding| (part, finding)))
     }
 }
 
@@ -246,7 +299,10 @@ fn covers(task: &Task, partition: &Partition) -> bool {
     match (task, &partition.scope) {
         (Task::Days { from, to }, Scope::Day(day)) => from <= day && day <= to,
         // Orders and cash-ins do not lose rows that matter; an absent payment is not reported.
-        (Task::Days { .. } | Task::Watched { .. }, Scope::Day(_) | Scope::Watched(_) | Scope::Refunds(_)) => false,
+        (
+            Task::Days { .. } | Task::Watched { .. },
+            Scope::Day(_) | Scope::Watched(_) | Scope::Refunds(_) | Scope::Pairs(_),
+        ) => false,
     }
 }
 
@@ -262,7 +318,7 @@ fn is_baseline(herald: &Herald, policy: &Policy, before: &VersionedState, scope:
         }
         // An order or a cash-in has no date. Asked for at first contact it is history; asked for later it is a question.
         Scope::Watched(_) => state.contacted_at.is_none() && policy.start == Start::Now,
-        Scope::Refunds(_) => false,
+        Scope::Refunds(_) | Scope::Pairs(_) => false,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::domain::account::{AccountName, Partition, Scope, SourceKind};
 use crate::domain::event::EventId;
 use crate::domain::fact::{FactKind, FactSet, View};
 use crate::domain::ledger::{Finding, Ledger, Slot, shared, short_hash};
+use crate::domain::pairing;
 use crate::domain::refund::{Book, Signal};
 use crate::domain::row::{Identity, Row};
 use crate::store::LedgerWrite;
@@ -46,14 +47,20 @@ pub(super) fn sale_to_look_up(row: &Row) -> Option<u64> {
 
 /// The payment of a sale, if the sale stands among these rows.
 pub(super) fn payment_among(rows: &[Row], sale: u64) -> Option<u64> {
-    rows.iter()
-        .filter(|row| matches!(row.view, View::Sale { .. }) && hash(row.references.sale_id.as_deref()) == Some(sale))
-        .find_map(|row| hash(row.references.payment_id.as_deref()))
+    let mut sales = rows.iter().filter(|row| sale_told(row) == Some(sale));
+    sales.find_map(|row| hash(row.references.payment_id.as_deref()))
+}
+
+/// The hash of the sale that a row tells.
+pub(super) fn sale_told(row: &Row) -> Option<u64> {
+    let sale = matches!(row.view, View::Sale { .. });
+    sale.then(|| hash(row.references.sale_id.as_deref())).flatten()
 }
 
 impl Claim {
-    /// The claim of a finding; `payments` maps hashes of sales to hashes of payments. `None` when nothing of it is shared.
-    pub(super) fn of(finding: &Finding, row: &Row, payments: &HashMap<u64, u64>) -> Option<Self> {
+    /// The claim of a finding, which is told under `told_under`; `payments` maps hashes of sales to hashes of payments.
+    /// `None` when nothing of it is shared.
+    pub(super) fn of(finding: &Finding, row: &Row, told_under: u64, payments: &HashMap<u64, u64>) -> Option<Self> {
         let facts = shared(finding.facts);
         if facts.is_empty() || !row.view.merges_refunds() {
             return None;
@@ -64,7 +71,8 @@ impl Claim {
         let (payment, alias, teller) = match row.view {
             View::RefundOfSale | View::VoidOfSale => {
                 let of_sale = sale.and_then(|sale| payments.get(&sale).copied());
-                (of_sale.or(sale).or(own).unwrap_or(itself), None, Some(itself))
+                let payment = of_sale.or(sale.map(pairing::of_sale)).or(own);
+                (payment.unwrap_or(itself), None, Some(itself))
             }
             View::Credit(_)
             | View::Debit(_)
@@ -78,10 +86,7 @@ impl Claim {
             | View::LinkCashin
             | View::QrCashin
             | View::PlainCashin
-            | View::Settlement => {
-                let payment = own.or(sale).unwrap_or(itself);
-                (payment, sale.filter(|sale| *sale != payment), None)
-            }
+            | View::Settlement => (told_under, sale.map(pairing::of_sale).filter(|sale| *sale != told_under), None),
         };
         Some(Self { row: finding.row, facts, payment, alias, teller })
     }

@@ -13,6 +13,7 @@ pub mod janitor;
 mod laws;
 mod merge;
 mod outbox;
+mod pairs;
 mod plan;
 mod reconcile;
 pub mod report;

@@ -33,11 +33,11 @@ pub(super) struct Told {
     pub(super) slot: Slot,
     pub(super) ordinal: u32,
     pub(super) fact: FactKind,
-    /// The payment that a merged refund belongs to.
-    pub(super) payment: Option<u64>,
+    /// The payment that it is told under.
+    pub(super) payment: u64,
     /// The slot of its row, whose memory is written with it.
     pub(super) from: Slot,
-    /// It shares a book of refunds, so that it is written with the books.
+    /// It shares a book of refunds or pairs, so that it is written with the books.
     pub(super) shares: bool,
 }
 
@@ -61,11 +61,19 @@ pub(super) struct Part {
     version: u64,
     changes: Vec<Change>,
     written: Vec<bool>,
+    /// It is written even if nothing in it changes: what was concluded from its content must not be concluded from
+    /// another content by somebody else.
+    guarded: bool,
 }
 
 impl Part {
     pub(super) fn new(partition: Partition, version: u64, changes: Vec<Change>) -> Self {
-        Self { partition, version, written: vec![false; changes.len()], changes }
+        Self { partition, version, written: vec![false; changes.len()], changes, guarded: false }
+    }
+
+    /// A part that the conclusions of this reading rest on.
+    pub(super) fn guarded(partition: Partition, version: u64, changes: Vec<Change>) -> Self {
+        Self { guarded: true, ..Self::new(partition, version, changes) }
     }
 
     /// The change of a slot, once.
@@ -181,11 +189,15 @@ impl<'a> Plan<'a> {
             }
         }
         let mut ledgers: Vec<LedgerWrite> = Vec::new();
-        for (part, changes) in changes {
-            if let Some(part) = self.inputs.parts.get_mut(part) {
+        for (index, part) in self.inputs.parts.iter_mut().enumerate() {
+            let changes = changes.remove(&index);
+            // The first commit carries the guards, since it is the first that others see.
+            if changes.is_some() || part.guarded {
+                let changes = changes.unwrap_or_default();
                 ledgers.push(LedgerWrite { partition: part.partition.clone(), expected: part.version, changes });
                 // What is written moves the version on, for the next commit of this plan.
                 part.version += 1;
+                part.guarded = false;
             }
         }
         self.commit(ledgers, announcements)
@@ -197,10 +209,10 @@ impl<'a> Plan<'a> {
         announcements.extend(self.flood_notice());
         let mut ledgers = Vec::new();
         for part in std::mem::take(&mut self.inputs.parts) {
-            let (partition, expected) = (part.partition.clone(), part.version);
+            let (partition, expected, guarded) = (part.partition.clone(), part.version, part.guarded);
             let changes = part.rest();
             // An unread partition is written even if it is empty: from then on it is no baseline.
-            if expected == 0 || !changes.is_empty() {
+            if expected == 0 || guarded || !changes.is_empty() {
                 ledgers.push(LedgerWrite { partition, expected, changes });
             }
         }
@@ -226,7 +238,7 @@ impl<'a> Plan<'a> {
     fn announce(&self, told: &Told) -> Option<Announcement> {
         let Inputs { herald, now, .. } = &self.inputs;
         let row = self.row(told)?;
-        let event: Event = herald.fact(row, &told.slot, told.ordinal, told.fact, told.payment, *now);
+        let event: Event = herald.fact(row, &told.slot, told.ordinal, told.fact, Some(told.payment), *now);
         // Recent ones pass: the guard is against a history that looks new, not against a good day.
         Some(herald.route(event, self.held > 0 && self.is_old(told)))
     }

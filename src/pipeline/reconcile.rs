@@ -99,7 +99,7 @@ pub(super) fn is_strict(state: &AccountState, partition: &Partition, ledger: &Le
     match &partition.scope {
         Scope::Day(_) if ledger.was_reidentified() => false,
         Scope::Day(day) => state.silent_before.is_some_and(|silent_before| *day >= silent_before),
-        Scope::Watched(_) | Scope::Refunds(_) => false,
+        Scope::Watched(_) | Scope::Refunds(_) | Scope::Pairs(_) => false,
     }
 }
 

@@ -216,15 +216,14 @@ impl Bucket<'_> {
 }
 
 fn blank(row: &Row, ordinal: u32, traits: Traits) -> Memory {
-    let hash = |id: &Option<String>| id.as_deref().map_or(0, short_hash);
     Memory {
         ordinal,
         facts: FactSet::EMPTY,
         rank: traits.rank,
         party: traits.party,
         details: traits.details,
-        sale: hash(&row.references.sale_id),
-        payment: hash(&row.references.payment_id),
+        sale: traits.sale,
+        payment: row.references.payment_id.as_deref().map_or(0, short_hash),
         missing_since: None,
     }
 }

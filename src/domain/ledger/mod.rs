@@ -24,6 +24,7 @@ pub use self::diff::{Coverage, Diff, Finding, diff, diff_as, shared};
 pub use self::reidentify::{birthmark, reidentified};
 use super::account::{AccountName, SourceKind};
 use super::fact::{FactKind, FactSet};
+use super::pairing::marks;
 use super::row::{Identity, Row};
 
 /// The version of the identity scheme. It is part of every slot and so of every event id. After a
@@ -118,13 +119,14 @@ pub struct Memory {
     pub facts: FactSet,
     /// The highest rank of a view seen.
     pub rank: u8,
-    /// The other side.
+    /// The other side. Of a card sale without a payment id, its [`pairing`](super::pairing) marks.
     pub party: Party,
     /// A hash of what an amendment may reword: status, holder, sale point.
     pub details: u64,
-    /// Hash of the sale id, 0 where there is none.
+    /// Hash of the sale id, 0 where there is none. Of a transfer, which has no sale, its [`pairing`](super::pairing) trace.
     pub sale: u64,
-    /// Hash of the payment id, 0 where there is none.
+    /// What its events are told under: hash of the payment id, or of what else names the payment. 0 while nothing but the
+    /// row itself does.
     pub payment: u64,
     /// Since when complete readings lack it.
     pub missing_since: Option<Timestamp>,
@@ -229,13 +231,13 @@ impl Ledger {
 #[derive(Clone, Copy, Debug)]
 struct Traits {
     party: Party,
+    sale: u64,
     details: u64,
     rank: u8,
 }
 
 impl Traits {
     fn of(row: &Row, scratch: &mut String) -> Self {
-        let text = |field: &Option<String>| field.as_deref().map_or(0, short_hash);
         scratch.clear();
         let words = [
             Some(&row.status.raw),
@@ -248,11 +250,8 @@ impl Traits {
             scratch.push('\u{1f}');
         }
         scratch.push(char::from(b'0' + row.view.rank()));
-        Self {
-            party: Party { cuit: text(&row.payer.cuit), account: text(&row.payer.cvu_cbu) },
-            details: short_hash(scratch),
-            rank: row.view.rank(),
-        }
+        let (party, sale) = marks(row);
+        Self { party, sale, details: short_hash(scratch), rank: row.view.rank() }
     }
 }
 

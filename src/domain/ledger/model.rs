@@ -81,7 +81,7 @@ impl Model {
             let sibling = self.occurrences.iter().any(|o| o.bucket == name && o.party.is_compatible(traits[row].party));
             let waits = coverage.paged && sibling;
             highest += u32::from(!waits);
-            let Traits { party, details, rank } = traits[row];
+            let Traits { party, details, rank, .. } = traits[row];
             let ordinal = if waits { 0 } else { highest };
             let mut occurrence =
                 Occurrence { bucket: name.to_owned(), ordinal, party, details, rank, facts: BTreeSet::new() };

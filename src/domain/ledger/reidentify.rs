@@ -45,7 +45,7 @@ pub fn reidentified(account: &AccountName, ledger: &Ledger, rows: &[&Row], to: u
     let mut scratch = String::new();
     let traits: Vec<Traits> = order.iter().map(|row| Traits::of(row, &mut scratch)).collect();
     let mut found: Vec<Option<Memory>> = vec![None; order.len()];
-    for pass in [Pass::Payment, Pass::Details, Pass::Party] {
+    for pass in [Pass::Payment, Pass::Sale, Pass::Details, Pass::Party] {
         let mut waiting: HashMap<Key, Vec<usize>> = HashMap::new();
         for (index, (_, memory)) in left.iter().enumerate().rev() {
             waiting.entry(pass.of_memory(memory)).or_default().push(index);
@@ -85,8 +85,10 @@ pub fn reidentified(account: &AccountName, ledger: &Ledger, rows: &[&Row], to: u
 /// How a row is recognised.
 #[derive(Clone, Copy)]
 enum Pass {
-    /// By the ids of sale and payment.
+    /// By the id of the payment.
     Payment,
+    /// By the sale, or by amount, moment and payer of a transfer.
+    Sale,
     /// By payer and details.
     Details,
     /// By the payer; the details were reworded meanwhile.
@@ -98,7 +100,8 @@ type Key = (u64, u64, Party);
 impl Pass {
     const fn of_memory(self, memory: &Memory) -> Key {
         match self {
-            Self::Payment => (memory.payment, memory.sale, Party { cuit: 0, account: 0 }),
+            Self::Payment => (memory.payment, 0, Party { cuit: 0, account: 0 }),
+            Self::Sale => (0, memory.sale, memory.party),
             Self::Details => (memory.details, 0, memory.party),
             Self::Party => (0, 0, memory.party),
         }
@@ -106,12 +109,12 @@ impl Pass {
 
     /// `None` where the row has nothing to be recognised by.
     fn of_row(self, row: &Row, traits: &Traits) -> Option<Key> {
-        let hash = |id: &Option<String>| id.as_deref().map_or(0, short_hash);
-        let (payment, sale) = (hash(&row.references.payment_id), hash(&row.references.sale_id));
+        let payment = row.references.payment_id.as_deref().map_or(0, short_hash);
         match self {
-            Self::Payment => (payment != 0 || sale != 0).then_some((payment, sale, Party::default())),
+            Self::Payment => (payment != 0).then_some((payment, 0, Party::default())),
             // With an id of its own a row is nobody else.
             _ if payment != 0 => None,
+            Self::Sale => (traits.sale != 0).then_some((0, traits.sale, traits.party)),
             Self::Details => Some((traits.details, 0, traits.party)),
             Self::Party => (traits.party != Party::default()).then_some((0, 0, traits.party)),
         }

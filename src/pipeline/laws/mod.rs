@@ -4,6 +4,8 @@ mod closing;
 mod delivering;
 mod fragile;
 mod history;
+mod market;
+mod pairing;
 mod watching;
 
 use std::sync::{Arc, Mutex};
@@ -47,6 +49,8 @@ struct Fake {
     account: AccountName,
     rows: Mutex<Vec<Row>>,
     failing: Mutex<bool>,
+    /// What its listing is called.
+    listing: Mutex<SourceKind>,
     /// Filters in a zone of its own: it lists everything, whatever days are asked for.
     leaks: Mutex<bool>,
     /// What it answers to every question but the nightly one: a cache in front of it is out of date.
@@ -71,7 +75,7 @@ impl Source for Fake {
     }
 
     fn listing(&self) -> SourceKind {
-        SourceKind::Movements
+        *self.listing.lock().unwrap()
     }
 
     async fn prepare(&self) -> Result<(), SourceError> {
@@ -84,7 +88,7 @@ impl Source for Fake {
             return Err(SourceError::Contract("it is broken".into()));
         }
         let leaks = *self.leaks.lock().unwrap();
-        let (source, mut all) = (task_source(task), self.rows.lock().unwrap().clone());
+        let (source, mut all) = (task_source(task, self.listing()), self.rows.lock().unwrap().clone());
         let today = Day::of(self.clock.now(), &zone());
         if let (Task::Days { to, .. }, Some(stale)) = (task, self.stale.lock().unwrap().clone())
             && *to > today
@@ -106,9 +110,9 @@ impl Source for Fake {
     }
 }
 
-fn task_source(task: &Task) -> SourceKind {
+fn task_source(task: &Task, listing: SourceKind) -> SourceKind {
     match task {
-        Task::Days { .. } => SourceKind::Movements,
+        Task::Days { .. } => listing,
         Task::Watched { source, .. } => *source,
     }
 }
@@ -186,6 +190,7 @@ impl Town {
             account: AccountName::new("palermo"),
             rows: Mutex::default(),
             failing: Mutex::new(false),
+            listing: Mutex::new(SourceKind::Movements),
             leaks: Mutex::new(false),
             stale: Mutex::new(None),
             clock: Arc::clone(&clock),
@@ -210,21 +215,25 @@ impl Town {
         }
     }
 
-    fn watcher_on(&self, store: Arc<dyn Store>) -> Watcher {
+    fn herald(&self) -> Herald {
         let route = Route {
             destination: DestinationName::new("ear"),
             channel: ChannelKind::Webhook,
             patterns: self.patterns.iter().map(|text| Pattern::parse(text).unwrap()).collect(),
             accounts: Vec::new(),
         };
-        let herald = Herald {
+        Herald {
             account: AccountName::new(self.name),
             upstream: Upstream::Sipago,
             zone: zone(),
             late_after: Duration::from_secs(3600),
             sandbox: false,
             routes: vec![route].into(),
-        };
+        }
+    }
+
+    fn watcher_on(&self, store: Arc<dyn Store>) -> Watcher {
+        let herald = self.herald();
         let secs = Duration::from_secs;
         let poll = Poll { hot: self.hot, warm: secs(900), cold: secs(86_400), watch: secs(5) };
         let agenda = Agenda::new(poll, self.policy.lookback_days, self.watches.clone());

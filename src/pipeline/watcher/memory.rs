@@ -91,7 +91,7 @@ impl Memory {
     /// Keeps what the next hot reading needs, from `hot` on, and the watched ids, which are small.
     pub(super) fn trim(&mut self, hot: Day) {
         self.ledgers.retain(|partition, _| match &partition.scope {
-            Scope::Day(day) => *day >= hot,
+            Scope::Day(day) | Scope::Pairs(day) => *day >= hot,
             Scope::Watched(_) => true,
             Scope::Refunds(_) => false,
         });

@@ -99,7 +99,9 @@ impl Watcher {
         };
         let doubted = audit.as_ref().map(|audit| audit.doubted(&self.memory.ledgers));
         let ledgers = doubted.as_ref().unwrap_or(&self.memory.ledgers);
-        let draft = Draft::new(&herald, &policy, task, snapshot, &before, ledgers, now);
+        let mut draft = Draft::new(&herald, &policy, task, snapshot, &before, ledgers, now);
+        self.load(&draft.needed_to_pair()).await?;
+        draft.pair(&self.memory.ledgers);
         let sales = draft.sales_to_look_up();
         let found = look_up(&*self.store, &herald, &policy, self.source.listing(), now, &sales).await?;
         let claims = draft.claims(&found);
