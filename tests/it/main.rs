@@ -15,4 +15,5 @@ mod demo;
 mod outages;
 mod peers;
 mod replicas;
+mod simulation;
 mod support;

@@ -120,10 +120,12 @@ impl Watcher {
         loop {
             beat(wait);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 next = self.step() => wait = next,
             }
