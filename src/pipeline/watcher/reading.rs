@@ -1,10 +1,12 @@
 //! One task: read, compare, commit.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::Watcher;
+use super::{RENEW, STANDBY, Watcher};
 use crate::domain::account::Partition;
 use crate::domain::ledger::Ledger;
 use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
@@ -23,12 +25,15 @@ pub(super) enum WatchError {
     /// Nothing could be written; what was read will be read again.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The right to poll was lost in the middle, or cannot be renewed; look again after that long.
+    #[error("the right to poll was lost while the task was read")]
+    Lost(Duration),
 }
 
 impl Watcher {
     /// Reads a task and commits its news. Returns whether the watched thing is at its end.
     pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, WatchError> {
-        match self.source.read(task, self.memory.known(task)).await.map_err(WatchError::Source)? {
+        match self.read(task).await? {
             Reading::Unchanged => Ok(self.ended.contains(task)),
             Reading::Snapshot(snapshot) => {
                 self.digest(task, &snapshot).await?;
@@ -37,6 +42,24 @@ impl Watcher {
                     self.ended.insert(task.clone());
                 }
                 Ok(ended)
+            }
+        }
+    }
+
+    /// Reads, and keeps the right to poll meanwhile: many pages at a low rate take longer than a lease, and whoever took
+    /// over would ask beside us.
+    async fn read(&mut self, task: &Task) -> Result<Reading, WatchError> {
+        let (source, known) = (Arc::clone(&self.source), self.memory.known(task));
+        let mut reading = source.read(task, known);
+        loop {
+            tokio::select! {
+                biased;
+                read = &mut reading => return read.map_err(WatchError::Source),
+                () = tokio::time::sleep(RENEW) => match self.holds_lease().await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(WatchError::Lost(STANDBY)),
+                    Err(wait) => return Err(WatchError::Lost(wait)),
+                },
             }
         }
     }

@@ -154,9 +154,14 @@ impl City {
         for _ in 0..times {
             let kind = self.rng.u32(0..100);
             self.trace.say(format_args!("city: happening {kind}"));
+            let before = self.world.truth().len();
             match kind {
                 0..50 => self.at_telepagos(kind),
                 _ => self.at_sipago(kind - 50),
+            }
+            for news in self.world.truth().iter().skip(before) {
+                let (kind, id, amount) = (news.kind.as_str(), &news.identity, news.amount.cents());
+                self.trace.say(format_args!("city: {} {kind} {id} {amount}", news.source));
             }
         }
     }
@@ -364,6 +369,7 @@ impl City {
         let Some(index) = self.any_sale(|sale| sale.parts == 0) else { return };
         let shown = *self.rng.choice(&[RefundShown::Flag, RefundShown::Row, RefundShown::Both]).unwrap();
         self.sales[index].refund = Some(shown);
+        self.trace.say(format_args!("city: refund {:?} {shown:?}", self.sales[index]));
         self.world.sipago_refund(self.sales[index].id, shown);
     }
 

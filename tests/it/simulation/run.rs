@@ -30,7 +30,7 @@ use super::upstream::{Counter, Way};
 use super::weather::{Part, Weather, chance};
 
 /// How long first contact and, after the storm, everything else may take.
-const PATIENCE: Duration = Duration::from_secs(8 * 3600);
+const PATIENCE: Duration = Duration::from_secs(3 * 3600);
 
 /// How long is watched after all is told, whether something is told twice.
 const LINGER: Duration = Duration::from_secs(25 * 60);
@@ -227,7 +227,7 @@ async fn first_contact(house: &House, city: &City) -> Result<(usize, Date), Vec<
         if start.elapsed() > PATIENCE {
             return Err(vec![String::from("CONTACT there was no first contact")]);
         }
-        if house.plan.rough_start && start.elapsed() > PATIENCE / 16 {
+        if house.plan.rough_start && start.elapsed() > PATIENCE / 6 {
             house.weather.set_storm(false);
         }
         tokio::time::sleep(LOOK).await;
@@ -243,6 +243,7 @@ async fn storm(house: &House, city: &mut City) {
     let plan = &house.plan;
     let mut rng = chance(plan.seed, "storm");
     house.weather.set_storm(true);
+    house.weather.turn_wild();
     let end = Instant::now() + plan.storm;
     let pace = u64::try_from(plan.pace.as_millis()).unwrap();
     while Instant::now() < end {

@@ -22,12 +22,13 @@ pub(super) struct Weather(Arc<Mutex<Sky>>);
 #[derive(Debug)]
 struct Sky {
     storm: bool,
+    mild: bool,
     out: [Option<Instant>; 4],
 }
 
 impl Weather {
     pub(super) fn calm() -> Self {
-        Self(Arc::new(Mutex::new(Sky { storm: false, out: [None; 4] })))
+        Self(Arc::new(Mutex::new(Sky { storm: false, mild: true, out: [None; 4] })))
     }
 
     pub(super) fn set_storm(&self, storm: bool) {
@@ -36,6 +37,16 @@ impl Weather {
         if !storm {
             sky.out = [None; 4];
         }
+    }
+
+    /// No row is garbled.
+    pub(super) fn is_mild(&self) -> bool {
+        self.0.lock().unwrap().mild
+    }
+
+    /// From now on everything may go wrong.
+    pub(super) fn turn_wild(&self) {
+        self.0.lock().unwrap().mild = false;
     }
 
     pub(super) fn is_storm(&self) -> bool {
