@@ -18,6 +18,9 @@ use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
 use crate::store::VersionedState;
 
+/// How many days from today a sale is looked for at most, before the look-back of the account.
+const FARTHEST: i64 = 100;
+
 /// What a commit would do, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -270,9 +273,22 @@ fn next_state(
     state
 }
 
-/// The partitions in which the sale of a refund row may be remembered: the listing's days of the look-back.
-pub fn look_back(herald: &Herald, policy: &Policy, listing: SourceKind, now: Timestamp) -> Vec<Partition> {
+/// The partitions in which the sale of a refund row of this reading may be remembered: the listing's days, the look-back
+/// long. They are reckoned from the days of the rows and from how far was ever read, too, so that a wall clock that
+/// jumped does not hide a sale and with it that its refund was told.
+pub fn look_back(
+    herald: &Herald,
+    policy: &Policy,
+    listing: SourceKind,
+    snapshot: &Snapshot,
+    read_through: Option<Day>,
+    now: Timestamp,
+) -> Vec<Partition> {
     let today = herald.today(now);
-    let days = today.plus(-i64::from(policy.lookback_days)).through(today.next());
+    let rows = || snapshot.rows.iter().map(|row| row.occurred.day());
+    // A row that bears a date of another century must not have its ledgers loaded.
+    let first = rows().fold(today, Day::min).max(today.plus(-FARTHEST));
+    let last = rows().chain(read_through).fold(today, Day::max).min(today.plus(FARTHEST));
+    let days = first.plus(-i64::from(policy.lookback_days)).through(last.next());
     days.map(|day| Partition { account: herald.account.clone(), source: listing, scope: Scope::Day(day) }).collect()
 }

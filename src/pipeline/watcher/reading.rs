@@ -8,6 +8,7 @@ use tracing::{debug, info, warn};
 
 use super::{RENEW, STANDBY, Watcher};
 use crate::domain::account::Partition;
+use crate::domain::day::Day;
 use crate::domain::ledger::Ledger;
 use crate::pipeline::digest::{Draft, Tally, look_back, partitions};
 use crate::sources::{Reading, Snapshot, SourceError, Task};
@@ -85,7 +86,7 @@ impl Watcher {
         let (herald, policy) = (self.herald.clone(), self.policy);
         let draft = Draft::new(&herald, &policy, task, snapshot, &before, &self.memory.ledgers, now);
         let sales = draft.sales_to_look_up();
-        let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales).await? };
+        let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales, snapshot, before.state.read_through).await? };
         let claims = draft.claims(&found);
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();
@@ -148,8 +149,14 @@ impl Watcher {
     }
 
     /// Payments of sales that stand in older ledgers. Rare: only a refund row whose sale is not in the same reading asks.
-    async fn look_up(&self, sales: &[u64]) -> Result<HashMap<u64, u64>, StoreError> {
-        let days = look_back(&self.herald, &self.policy, self.source.listing(), self.clock.now());
+    async fn look_up(
+        &self,
+        sales: &[u64],
+        snapshot: &Snapshot,
+        read_through: Option<Day>,
+    ) -> Result<HashMap<u64, u64>, StoreError> {
+        let (listing, now) = (self.source.listing(), self.clock.now());
+        let days = look_back(&self.herald, &self.policy, listing, snapshot, read_through, now);
         let ledgers: Vec<Ledger> = self.store.ledgers(&self.herald.account, &days).await?;
         let payment = |sale: u64| ledgers.iter().find_map(|ledger| ledger.payment_of_sale(sale));
         Ok(sales.iter().filter_map(|sale| Some((*sale, payment(*sale)?))).collect())

@@ -61,7 +61,8 @@ fn expected(city: &City, start: Start, contact: (usize, Date), told: &BTreeMap<K
         if index >= before {
             let range = ranges.entry(key).or_default();
             *range = (range.0 + 1, range.1 + 1);
-        } else if cents == SLIPPED_IN {
+        } else if cents == SLIPPED_IN || happening.kind == FactKind::LinkExpired {
+            // It happened while the accounts were contacted: news for who had read the rest already.
             ranges.entry(key).or_default().1 += 1;
         }
     }
@@ -124,6 +125,7 @@ pub(super) fn wrong_facts(city: &City, house: &House, contact: (usize, Date)) ->
 pub(super) fn wrong_events(city: &City, house: &House) -> Vec<String> {
     house.record.with(|noted| {
         let mut wrong: Vec<String> = noted.doubled.iter().map(|id| format!("DOUBLED {id} was created twice")).collect();
+        wrong.extend(noted.stale.iter().map(|id| format!("STALE {} to {} was settled by who had lost it", id.event, id.destination)));
         let mut troubles: BTreeMap<String, i64> = BTreeMap::new();
         for (event, destinations) in noted.events.values() {
             let account = event.account.as_ref().map_or("", AccountName::as_str);

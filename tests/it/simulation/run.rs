@@ -33,7 +33,7 @@ use super::weather::{Part, Weather, chance};
 const PATIENCE: Duration = Duration::from_secs(3 * 3600);
 
 /// How long is watched after all is told, whether something is told twice.
-const LINGER: Duration = Duration::from_secs(25 * 60);
+const LINGER: Duration = Duration::from_secs(16 * 60);
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(20);
@@ -117,7 +117,7 @@ impl House {
 
     /// Whether every day of the look-back was read on both accounts.
     async fn is_contacted(&self, city: &City) -> bool {
-        let today = Day::of(self.truth.now(), &self.config.timezone);
+        let today = Day::parse(&self.world.wall_clock().date().to_string()).unwrap();
         for (name, source) in [("centro", SourceKind::Transactions), ("palermo", SourceKind::Movements)] {
             let account = AccountName::new(name);
             let days = today.plus(-i64::from(self.plan.lookback)).through(today.next());
@@ -195,7 +195,7 @@ async fn judge(house: &Arc<House>, city: &mut City) -> Result<(), Vec<String>> {
             break wrong;
         }
         // What should never have been does not go away.
-        if wrong.iter().any(|line| ["INVENTED", "DOUBLED", "ROUTED", "DATED", "STRAY"].iter().any(|bad| line.starts_with(bad))) {
+        if wrong.iter().any(|line| ["INVENTED", "DOUBLED", "ROUTED", "DATED", "STRAY", "STALE"].iter().any(|bad| line.starts_with(bad))) {
             break wrong;
         }
     };
@@ -233,7 +233,9 @@ async fn first_contact(house: &House, city: &City) -> Result<(usize, Date), Vec<
         tokio::time::sleep(LOOK).await;
     }
     let state = house.store.account(&AccountName::new("centro")).await.unwrap().state;
-    let day = Day::of(state.contacted_at.unwrap(), &house.config.timezone).date();
+    // Reckoned here, not by the product: Buenos Aires is three hours behind all year.
+    let local = jiff::tz::Offset::constant(-3).to_datetime(state.contacted_at.unwrap());
+    let day = local.date();
     house.trace.say(format_args!("contacted on {day}"));
     Ok((house.world.truth().len(), day))
 }
@@ -250,6 +252,7 @@ async fn storm(house: &House, city: &mut City) {
         tokio::time::sleep(Duration::from_millis(rng.u64(1..2 * pace))).await;
         match rng.u32(0..100) {
             0..70 => city.happen(),
+            70..76 => house.operate().await,
             _ => mishap(house, &mut rng),
         }
     }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fastrand::Rng;
 use pregonero::domain::account::{AccountName, Partition};
-use pregonero::domain::event::{Event, EventId};
+use pregonero::domain::delivery::DeliveryId;
+use pregonero::domain::event::{Body, Event, EventId};
 use pregonero::domain::ledger::Ledger;
 use pregonero::domain::route::DestinationName;
 use pregonero::store::memory::MemoryStore;
@@ -32,6 +33,10 @@ pub(super) struct Noted {
     /// When the right to poll an account changed hands.
     pub(super) turns: BTreeMap<AccountName, Vec<Instant>>,
     holders: BTreeMap<AccountName, u64>,
+    /// The fence of the last lease of each delivery.
+    fences: BTreeMap<DeliveryId, u64>,
+    /// Settlements that were written under a fence that was no longer the last.
+    pub(super) stale: Vec<DeliveryId>,
 }
 
 impl Record {
@@ -127,8 +132,13 @@ impl Store for Line {
         let committed = self.inner.commit(commit).await?;
         if let Committed::Done { created, .. } = &committed {
             self.record.created(commit, created);
-            for id in created {
-                self.trace.say(format_args!("p{} creates {id}", self.process));
+            for announcement in commit.announcements.iter().filter(|one| created.contains(&one.event.id)) {
+                let event = &announcement.event;
+                let cents = match &event.body {
+                    Body::Payment(payment) => payment.amount.cents(),
+                    Body::Notice(_) => 0,
+                };
+                self.trace.say(format_args!("p{} creates {} {} {cents}", self.process, event.id, event.kind));
             }
         }
         self.trace.say(format_args!("p{} commits {} ledgers", self.process, commit.ledgers.len()));
@@ -139,6 +149,15 @@ impl Store for Line {
     async fn exchange(&self, settlements: &[Settlement], wants: &[Want]) -> Result<Exchange, StoreError> {
         self.there("exchange").await?;
         let exchange = self.inner.exchange(settlements, wants).await?;
+        self.record.with(|noted| {
+            let written = settlements.iter().zip(&exchange.settled).filter(|(_, written)| **written);
+            for (Settlement { id, fence, .. }, _) in written {
+                if noted.fences.get(id) != Some(fence) {
+                    noted.stale.push(id.clone());
+                }
+            }
+            noted.fences.extend(exchange.leases.iter().map(|lease| (lease.id.clone(), lease.fence)));
+        });
         for (settlement, written) in settlements.iter().zip(&exchange.settled) {
             let Settlement { id, fence, verdict, .. } = settlement;
             self.trace.say(format_args!(
