@@ -44,7 +44,6 @@ pub(super) struct House {
     pub(super) config: Config,
     pub(super) weather: Weather,
     pub(super) trace: Trace,
-    pub(super) truth: Arc<TokioClock>,
     world: World,
     pub(super) store: MemoryStore,
     pub(super) record: Record,
@@ -92,7 +91,6 @@ impl House {
             seats: (0..plan.replicas).map(seat).collect(),
             starts: Mutex::default(),
             night: Mutex::default(),
-            truth,
             plan,
         };
         (house, city)
