@@ -86,7 +86,11 @@ impl Watcher {
         let (herald, policy) = (self.herald.clone(), self.policy);
         let draft = Draft::new(&herald, &policy, task, snapshot, &before, &self.memory.ledgers, now);
         let sales = draft.sales_to_look_up();
-        let found = if sales.is_empty() { HashMap::new() } else { self.look_up(&sales, snapshot, before.state.read_through).await? };
+        let found = if sales.is_empty() {
+            HashMap::new()
+        } else {
+            self.look_up(&sales, snapshot, before.state.read_through).await?
+        };
         let claims = draft.claims(&found);
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();

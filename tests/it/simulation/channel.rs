@@ -47,7 +47,10 @@ impl Way {
             2 => Conduct::Hang,
             3 | 4 => Conduct::Slow(Duration::from_millis(rng.u64(500..9_900))),
             5 => later(FailureClass::RateLimited, Some(Duration::from_secs(rng.u64(1..200)))),
-            6 => Conduct::Say(Outcome::Park { class: FailureClass::RateLimited, rest: Duration::from_secs(rng.u64(1..300)) }),
+            6 => Conduct::Say(Outcome::Park {
+                class: FailureClass::RateLimited,
+                rest: Duration::from_secs(rng.u64(1..300)),
+            }),
             7 if self.refusals => Conduct::Say(Outcome::Never { class: FailureClass::Http }),
             _ => later(FailureClass::Http, None),
         }

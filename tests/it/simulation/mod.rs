@@ -11,6 +11,7 @@
 mod channel;
 mod city;
 mod clock;
+mod defects;
 mod oracle;
 mod plan;
 mod process;

@@ -8,6 +8,7 @@ use pregonero::config::Start;
 use pregonero::domain::account::{AccountName, Upstream};
 use pregonero::domain::event::{Body, Event};
 use pregonero::domain::fact::FactKind;
+use pregonero::domain::route::DestinationName;
 use tokio::time::Instant;
 
 use super::channel::taken;
@@ -125,11 +126,16 @@ pub(super) fn wrong_facts(city: &City, house: &House, contact: (usize, Date)) ->
 pub(super) fn wrong_events(city: &City, house: &House) -> Vec<String> {
     house.record.with(|noted| {
         let mut wrong: Vec<String> = noted.doubled.iter().map(|id| format!("DOUBLED {id} was created twice")).collect();
-        wrong.extend(noted.stale.iter().map(|id| format!("STALE {} to {} was settled by who had lost it", id.event, id.destination)));
+        wrong.extend(
+            noted
+                .stale
+                .iter()
+                .map(|id| format!("STALE {} to {} was settled by who had lost it", id.event, id.destination)),
+        );
         let mut troubles: BTreeMap<String, i64> = BTreeMap::new();
         for (event, destinations) in noted.events.values() {
             let account = event.account.as_ref().map_or("", AccountName::as_str);
-            let heard: BTreeSet<&str> = destinations.iter().map(|name| name.as_str()).collect();
+            let heard: BTreeSet<&str> = destinations.iter().map(DestinationName::as_str).collect();
             let must: BTreeSet<&str> =
                 super::plan::must_hear(house.plan.destinations, event.kind.as_str(), account).into_iter().collect();
             if heard != must || heard.len() != destinations.len() {

@@ -30,6 +30,7 @@ pub(super) struct Rates {
 
 /// One seed's decisions.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a decision of its own, drawn by itself")]
 pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) replicas: usize,
@@ -106,7 +107,8 @@ impl Plan {
     /// The configuration of the daemon, read as an operator's file is.
     pub(super) fn config(&self, links: &[String], cashins: &[u64]) -> Config {
         let (hot, warm, cold, watch) = self.poll;
-        let poll = format!("poll = {{ hot = \"{hot}s\", warm = \"{warm}s\", cold = \"{cold}s\", watch = \"{watch}s\" }}");
+        let poll =
+            format!("poll = {{ hot = \"{hot}s\", warm = \"{warm}s\", cold = \"{cold}s\", watch = \"{watch}s\" }}");
         let (count, burst) = self.quota;
         let start = if self.start == Start::Today { "today" } else { "now" };
         let account = format!(
@@ -135,7 +137,9 @@ const ROUTES: [(&str, &str); 3] = [
 
 fn hook(name: &str, wishes: &str) -> String {
     let secret = pregonero::sandbox::WEBHOOK_SECRET;
-    format!("[[webhook]]\nname = \"{name}\"\nurl = \"https://{name}.example.com/\"\nsecret = \"{secret}\"\n{wishes}\n\n")
+    format!(
+        "[[webhook]]\nname = \"{name}\"\nurl = \"https://{name}.example.com/\"\nsecret = \"{secret}\"\n{wishes}\n\n"
+    )
 }
 
 /// Who must be told of an event of this type and account: the table above in other words, so that routing is checked
@@ -144,7 +148,8 @@ pub(super) fn must_hear(destinations: usize, kind: &str, account: &str) -> Vec<&
     let money = !["source.", "destination.", "reconcile.", "flood.", "test."].iter().any(|head| kind.starts_with(head));
     let caja = account == "palermo"
         && ["credit.received", "link.paid", "link.expired", "link.failed", "qr.paid"].contains(&kind);
-    let book = ["payment.refunded", "payment.voided", "debit.sent", "credit.received", "credit.pending", "credit.rejected"];
+    let book =
+        ["payment.refunded", "payment.voided", "debit.sent", "credit.received", "credit.pending", "credit.rejected"];
     [(true, "todo"), (caja, "caja"), (money && book.contains(&kind), "libro")]
         .into_iter()
         .take(destinations)

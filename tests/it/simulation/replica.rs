@@ -51,7 +51,9 @@ pub(super) async fn run(house: Arc<House>, seat: usize) {
         *house.seats[seat].life.lock().unwrap() = Arc::clone(&life);
         house.starts.lock().unwrap().push(Instant::now());
         house.trace.say(format_args!("p{process} starts as {instance}, {polls} polls"));
-        let end = Process { house: Arc::clone(&house), seat, process, instance, life: Arc::clone(&life) }.live(ends_after).await;
+        let end = Process { house: Arc::clone(&house), seat, number: process, instance, life: Arc::clone(&life) }
+            .live(ends_after)
+            .await;
         life.die();
         house.trace.say(format_args!("p{process} ends: {end:?}"));
         tokio::time::sleep(Duration::from_millis(rng.u64(10..8_000))).await;
@@ -65,7 +67,7 @@ pub(super) async fn run(house: Arc<House>, seat: usize) {
 struct Process {
     house: Arc<House>,
     seat: usize,
-    process: u64,
+    number: u64,
     instance: String,
     life: Arc<Life>,
 }
@@ -86,7 +88,7 @@ impl Process {
             if let Ok(end) = tokio::time::timeout(time, &mut body).await {
                 return end;
             }
-            self.house.trace.say(format_args!("p{} is told to stop", self.process));
+            self.house.trace.say(format_args!("p{} is told to stop", self.number));
             stop.cancel();
             return tokio::time::timeout(DRAIN, body).await.unwrap_or(End::Crashed);
         }
@@ -108,9 +110,9 @@ impl Process {
             record: record.clone(),
             weather: weather.clone(),
             trace: trace.clone(),
-            process: self.process,
+            process: self.number,
             rates: (plan.rates.store, plan.rates.conflict),
-            chance: Mutex::new(chance(plan.seed, &format!("line {}", self.process))),
+            chance: Mutex::new(chance(plan.seed, &format!("line {}", self.number))),
         }
     }
 
@@ -120,17 +122,17 @@ impl Process {
         let clock: Arc<dyn Clock> = Arc::<super::clock::Crooked>::clone(&house.seats[self.seat].clock);
         let mut loops = vec![self.dispatcher(store, &clock, &nudge).run(stop.clone(), |_| {}).boxed()];
         for account in &house.config.telepagos {
-            let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Telepagos, self.process));
+            let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Telepagos, self.number));
             let source = TelepagosSource::new(account.clone(), transport, Arc::clone(&clock));
-            let watches = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
-            let watcher = self.watcher(&account.common, Arc::new(source), watches, (store, &clock, &nudge));
+            let ids = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
+            let watcher = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
             loops.push(watcher.run(stop.clone(), |_| {}).boxed());
         }
         for account in &house.config.sipago {
-            let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Sipago, self.process));
+            let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Sipago, self.number));
             let source = SipagoSource::new(account.clone(), transport, Arc::clone(&clock));
-            let watches = account.watch_links.iter().map(|id| (SourceKind::Links, id.clone())).collect();
-            let watcher = self.watcher(&account.common, Arc::new(source), watches, (store, &clock, &nudge));
+            let ids = account.watch_links.iter().map(|id| (SourceKind::Links, id.clone())).collect();
+            let watcher = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
             loops.push(watcher.run(stop.clone(), |_| {}).boxed());
         }
         loops.push(Janitor::new(Arc::clone(store), house.plan.retention).run(stop.clone(), |_| {}).boxed());
@@ -145,10 +147,10 @@ impl Process {
                 life: Arc::clone(&self.life),
                 weather: weather.clone(),
                 trace: trace.clone(),
-                process: self.process,
+                process: self.number,
                 rate: plan.rates.channel,
                 refusals: plan.refusals,
-                chance: Mutex::new(chance(plan.seed, &format!("channel {} {}", inner.name(), self.process))),
+                chance: Mutex::new(chance(plan.seed, &format!("channel {} {}", inner.name(), self.number))),
             });
             (channel, schedule())
         };

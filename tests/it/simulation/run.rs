@@ -74,7 +74,8 @@ impl House {
         });
         let city = City::found(world.clone(), trace.clone(), chance(plan.seed, "city"), plan.lookback);
         let config = plan.config(&city.links, &City::cashin_ids());
-        let channels = config.webhook.iter().map(|hook| DirectChannel::new(hook.common.name.as_str(), ChannelKind::Webhook));
+        let channels =
+            config.webhook.iter().map(|hook| DirectChannel::new(hook.common.name.as_str(), ChannelKind::Webhook));
         let seat = |number: usize| Seat {
             clock: Arc::new(Crooked::new(Arc::clone(&truth), chance(plan.seed, &format!("clock {number}")))),
             life: Mutex::new(Life::of_polls(u64::MAX)),
@@ -193,7 +194,9 @@ async fn judge(house: &Arc<House>, city: &mut City) -> Result<(), Vec<String>> {
             break wrong;
         }
         // What should never have been does not go away.
-        if wrong.iter().any(|line| ["INVENTED", "DOUBLED", "ROUTED", "DATED", "STRAY", "STALE"].iter().any(|bad| line.starts_with(bad))) {
+        if wrong.iter().any(|line| {
+            ["INVENTED", "DOUBLED", "ROUTED", "DATED", "STRAY", "STALE"].iter().any(|bad| line.starts_with(bad))
+        }) {
             break wrong;
         }
     };

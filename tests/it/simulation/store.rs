@@ -12,9 +12,7 @@ use pregonero::domain::event::{Body, Event, EventId};
 use pregonero::domain::ledger::Ledger;
 use pregonero::domain::route::DestinationName;
 use pregonero::store::memory::MemoryStore;
-use pregonero::store::{
-    Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want,
-};
+use pregonero::store::{Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want};
 use tokio::time::Instant;
 
 use super::trace::Trace;
@@ -166,7 +164,10 @@ impl Store for Line {
             ));
         }
         for lease in &exchange.leases {
-            self.trace.say(format_args!("p{} leases {} {} fence {}", self.process, lease.id.event, lease.id.destination, lease.fence));
+            self.trace.say(format_args!(
+                "p{} leases {} {} fence {}",
+                self.process, lease.id.event, lease.id.destination, lease.fence
+            ));
         }
         self.back("exchange").await?;
         Ok(exchange)

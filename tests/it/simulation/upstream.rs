@@ -143,7 +143,8 @@ impl Way {
 #[async_trait]
 impl Transport for Way {
     async fn call(&self, request: Request) -> Result<Response, TransportError> {
-        let body = request.body.as_ref().map(|(_, body)| String::from_utf8_lossy(body).into_owned()).unwrap_or_default();
+        let body =
+            request.body.as_ref().map(|(_, body)| String::from_utf8_lossy(body).into_owned()).unwrap_or_default();
         let key = format!("{}?{} {body}", request.url.path(), request.url.query().unwrap_or_default());
         self.counter.0.lock().unwrap().requests.push((Instant::now(), self.process));
         self.trace.say(format_args!("p{} asks {key}", self.process));
@@ -152,7 +153,12 @@ impl Transport for Way {
         // The effect is there; the answer is still on its way.
         tokio::time::sleep(between(&self.chance, 0, 60)).await;
         match &result {
-            Ok(response) => self.trace.say(format_args!("p{} got {} ({} bytes)", self.process, response.status, response.body.len())),
+            Ok(response) => self.trace.say(format_args!(
+                "p{} got {} ({} bytes)",
+                self.process,
+                response.status,
+                response.body.len()
+            )),
             Err(error) => self.trace.say(format_args!("p{} got {error}", self.process)),
         }
         result
