@@ -44,6 +44,8 @@ struct Fake {
     failing: Mutex<bool>,
     /// Filters in a zone of its own: it lists everything, whatever days are asked for.
     leaks: Mutex<bool>,
+    /// How long a reading takes.
+    takes: Mutex<Duration>,
     clock: Arc<dyn Clock>,
 }
 
@@ -72,7 +74,8 @@ impl Source for Fake {
     }
 
     async fn read(&self, task: &Task, _: Option<Fingerprint>) -> Result<Reading, SourceError> {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let takes = *self.takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         if *self.failing.lock().unwrap() {
             return Err(SourceError::Contract("it is broken".into()));
         }
@@ -171,6 +174,7 @@ impl Town {
             rows: Mutex::default(),
             failing: Mutex::new(false),
             leaks: Mutex::new(false),
+            takes: Mutex::new(Duration::from_millis(20)),
             clock: Arc::clone(&clock),
         };
         Self {
