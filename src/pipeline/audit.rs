@@ -4,14 +4,13 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::announce::Herald;
-use super::digest::look_back;
+use super::digest::Draft;
 use super::merge::told_by_book;
 use super::reconcile::{self, Doubts, Heard};
 use crate::domain::account::{Partition, SourceKind};
 use crate::domain::day::Day;
 use crate::domain::event::{EventId, EventType};
 use crate::domain::ledger::Ledger;
-use crate::domain::policy::Policy;
 use crate::store::{AccountState, Archive, Recall, StoreError, each_event};
 
 /// Events are read in pages of so many.
@@ -96,17 +95,15 @@ impl Auditor {
 /// Payments of sales that stand in older ledgers. Rare: only a refund row whose sale is not in the same reading asks.
 pub(super) async fn look_up(
     recall: &(impl Recall + ?Sized),
-    herald: &Herald,
-    policy: &Policy,
+    draft: &Draft<'_>,
     listing: SourceKind,
-    now: jiff::Timestamp,
-    sales: &[u64],
 ) -> Result<HashMap<u64, u64>, StoreError> {
+    let sales = draft.sales_to_look_up();
     if sales.is_empty() {
         return Ok(HashMap::new());
     }
-    let days = look_back(herald, policy, listing, now);
-    let ledgers = recall.ledgers_of(&herald.account, &days).await?;
+    let (account, days) = draft.look_back(listing);
+    let ledgers = recall.ledgers_of(account, &days).await?;
     let payment = |sale: u64| ledgers.iter().find_map(|ledger| ledger.payment_of_sale(sale));
     Ok(sales.iter().filter_map(|sale| Some((*sale, payment(*sale)?))).collect())
 }

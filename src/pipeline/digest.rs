@@ -13,7 +13,7 @@ use super::merge::{Claim, payment_among, sale_to_look_up, sale_told, settle};
 use super::pairs::{self, Paired};
 use super::plan::{self, Inputs, Plan, Told};
 use super::reconcile::Doubts;
-use crate::domain::account::{Partition, Scope, SourceKind};
+use crate::domain::account::{AccountName, Partition, Scope, SourceKind};
 use crate::domain::day::Day;
 use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, Memory, birthmark, diff_as, reidentified, shared};
 use crate::domain::pairing::own_payment;
@@ -21,6 +21,9 @@ use crate::domain::policy::{Policy, Start};
 use crate::domain::row::Row;
 use crate::sources::{Snapshot, Task};
 use crate::store::VersionedState;
+
+/// How many days from today a sale is looked for at most, before the look-back of the account.
+const FARTHEST: i64 = 100;
 
 /// What a commit would do, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -162,12 +165,21 @@ impl<'a> Draft<'a> {
 
     /// The ledgers and books in which the other halves of new payments may stand. Mostly none, or hot ones.
     pub fn needed_to_pair(&self) -> Vec<Partition> {
-        pairs::needed(self.herald, self.policy, self.snapshot, &self.parts, self.now)
+        let read_through = self.before.state.read_through;
+        pairs::needed(self.herald, self.policy, self.snapshot, &self.parts, read_through, self.now)
+    }
+
+    /// The account, and the partitions in which the sales of refund rows may be remembered.
+    pub(super) fn look_back(&self, listing: SourceKind) -> (&AccountName, Vec<Partition>) {
+        let read_through = self.before.state.read_through;
+        let days = look_back(self.herald, self.policy, listing, self.snapshot, read_through, self.now);
+        (&self.herald.account, days)
     }
 
     /// Finds the other halves of new payments. `ledgers` holds every partition of [`Draft::needed_to_pair`].
     pub fn pair(&mut self, ledgers: &HashMap<Partition, Ledger>) {
-        self.paired = pairs::pair(self.herald, self.policy, self.snapshot, &mut self.parts, ledgers, self.now);
+        let needed = self.needed_to_pair();
+        self.paired = pairs::pair(self.herald, self.snapshot, &mut self.parts, &needed, ledgers);
     }
 
     /// Hashes of sales whose payment neither the reading nor `known` tells: to be looked up in older ledgers.
@@ -362,9 +374,22 @@ fn next_state(
     state
 }
 
-/// The partitions in which the sale of a refund row may be remembered: the listing's days of the look-back.
-pub fn look_back(herald: &Herald, policy: &Policy, listing: SourceKind, now: Timestamp) -> Vec<Partition> {
+/// The partitions in which the sale of a refund row of this reading may be remembered: the listing's days, the look-back
+/// long. They are reckoned from the days of the rows and from how far was ever read, too, so that a wall clock that
+/// jumped does not hide a sale and with it that its refund was told.
+pub(super) fn look_back(
+    herald: &Herald,
+    policy: &Policy,
+    listing: SourceKind,
+    snapshot: &Snapshot,
+    read_through: Option<Day>,
+    now: Timestamp,
+) -> Vec<Partition> {
     let today = herald.today(now);
-    let days = today.plus(-i64::from(policy.lookback_days)).through(today.next());
+    let rows = || snapshot.rows.iter().map(|row| row.occurred.day());
+    // A row that bears a date of another century must not have its ledgers loaded.
+    let first = rows().fold(today, Day::min).max(today.plus(-FARTHEST));
+    let last = rows().chain(read_through).fold(today, Day::max).min(today.plus(FARTHEST));
+    let days = first.plus(-i64::from(policy.lookback_days)).through(last.next());
     days.map(|day| Partition { account: herald.account.clone(), source: listing, scope: Scope::Day(day) }).collect()
 }

@@ -161,6 +161,8 @@ impl Dispatcher {
         under_way.push(trip(Arc::clone(&self.store), self.take_batch(), wants));
         for _ in 0..ROUNDS {
             tokio::select! {
+                // In a fixed order, so that a seed of the simulation replays.
+                biased;
                 Some(Trip { batch, asked, result }) = under_way.next() => match result {
                     Ok(exchange) => {
                         due = due.min(self.exchanged(&batch, exchange));

@@ -33,6 +33,7 @@ impl Janitor {
         loop {
             beat(wait);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }

@@ -81,6 +81,7 @@ pub(super) fn needed(
     policy: &Policy,
     snapshot: &Snapshot,
     parts: &[Part],
+    read_through: Option<Day>,
     now: Timestamp,
 ) -> Vec<Partition> {
     let Some((side, listing)) = pairing::side(snapshot.source) else { return Vec::new() };
@@ -97,7 +98,7 @@ pub(super) fn needed(
             let books = days.into_iter().flat_map(|(day, silent)| book_days(day, silent, today));
             needed.extend(books.map(|day| partition(Scope::Pairs(day))));
             if fresh.iter().any(|fresh| is_refund_to_trace(parts, fresh)) {
-                needed.extend(look_back(herald, policy, listing, now));
+                needed.extend(look_back(herald, policy, listing, snapshot, read_through, now));
             }
         }
         Side::Watched => {
@@ -114,15 +115,13 @@ pub(super) fn needed(
 /// Pairs what can be paired, and writes into the memories of fresh rows what they are told under.
 pub(super) fn pair(
     herald: &Herald,
-    policy: &Policy,
     snapshot: &Snapshot,
     parts: &mut [Part],
+    needed: &[Partition],
     ledgers: &HashMap<Partition, Ledger>,
-    now: Timestamp,
 ) -> Paired {
     let Some((side, listing)) = pairing::side(snapshot.source) else { return Paired::default() };
-    let needed = needed(herald, policy, snapshot, parts, now);
-    let mut desk = Desk::open(&needed, ledgers);
+    let mut desk = Desk::open(needed, ledgers);
     let fresh = fresh(snapshot, parts);
     match side {
         Side::Listed => {

@@ -82,8 +82,7 @@ impl Reporter {
         let mut audit = auditor.audit(day, &wanted, &ledgers, &before.state).await?;
         let doubted = audit.doubted(&ledgers);
         let draft = Draft::new(herald, &self.policy, &task, &snapshot, &before, &doubted, now);
-        let sales = draft.sales_to_look_up();
-        let found = look_up(&*self.recall, herald, &self.policy, source.listing(), now, &sales).await?;
+        let found = look_up(&*self.recall, &draft, source.listing()).await?;
         let claims = draft.claims(&found);
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();

@@ -16,6 +16,7 @@ mod demo;
 mod outages;
 mod peers;
 mod replicas;
+mod simulation;
 mod stopping;
 mod storage;
 mod support;

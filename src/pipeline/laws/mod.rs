@@ -55,6 +55,8 @@ struct Fake {
     leaks: Mutex<bool>,
     /// What it answers to every question but the nightly one: a cache in front of it is out of date.
     stale: Mutex<Option<Vec<Row>>>,
+    /// How long a reading takes.
+    takes: Mutex<Duration>,
     clock: Arc<dyn Clock>,
 }
 
@@ -83,7 +85,8 @@ impl Source for Fake {
     }
 
     async fn read(&self, task: &Task, _: Option<Fingerprint>) -> Result<Reading, SourceError> {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        let takes = *self.takes.lock().unwrap();
+        tokio::time::sleep(takes).await;
         if *self.failing.lock().unwrap() {
             return Err(SourceError::Contract("it is broken".into()));
         }
@@ -193,6 +196,7 @@ impl Town {
             listing: Mutex::new(SourceKind::Movements),
             leaks: Mutex::new(false),
             stale: Mutex::new(None),
+            takes: Mutex::new(Duration::from_millis(20)),
             clock: Arc::clone(&clock),
         };
         Self {

@@ -111,6 +111,33 @@ async fn rows_of_other_days_in_an_answer_do_not_end_the_baseline_of_those_days()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clock_that_runs_behind_does_not_hide_a_sale_whose_refund_was_told() {
+    let mut town = Town::new();
+    town.watch(&mut town.watcher(), MINUTE).await;
+    let sold_tomorrow = flagged(sale(1, 10, "2026-11-22T09:00:00"));
+    town.upstream.list(std::slice::from_ref(&sold_tomorrow));
+    town.watch(&mut town.watcher(), MINUTE).await;
+    town.clock = Arc::new(TokioClock::starting_at("2026-11-19T12:00:00Z".parse().unwrap(), 7));
+    town.upstream.list(&[sold_tomorrow, refund_row(9, 1, 10, "2026-11-20T09:01:00")]);
+    town.watch(&mut town.watcher(), MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 10.00", "payment.refunded 10.00"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_right_to_poll_is_kept_while_a_reading_takes_longer_than_a_lease() {
+    let town = Town::new();
+    *town.upstream.takes.lock().unwrap() = 3 * MINUTE;
+    let mut watcher = town.watcher();
+    let reading = tokio::spawn(async move { watcher.step().await });
+    let peer = town.store.replica("two");
+    for _ in 0..5 {
+        tokio::time::sleep(MINUTE / 2).await;
+        assert_eq!(peer.acquire(&town.upstream.account, MINUTE).await.unwrap(), None);
+    }
+    reading.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_fact_has_its_event() {
     use StatusKind::{Approved, Pending, Rejected, Reversed};
     let listed: [(&[View], &[&str]); 7] = [

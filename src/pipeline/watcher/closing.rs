@@ -105,7 +105,7 @@ impl Watcher {
         let mut read_at = self.clock.now();
         for _ in 0..READINGS {
             // Never by the fingerprint: what is compared is what is listed now, in full.
-            let Reading::Snapshot(snapshot) = self.source.read(&task, None).await.map_err(WatchError::Source)? else {
+            let Reading::Snapshot(snapshot) = self.read(&task, None).await? else {
                 return Err(WatchError::Source(SourceError::Contract("an answer without rows".to_owned())));
             };
             read_at = snapshot.read_at;

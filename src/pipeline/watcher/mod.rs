@@ -37,8 +37,9 @@ const RENEW: Duration = Duration::from_secs(10);
 /// How often an account that another replica holds is asked for.
 const STANDBY: Duration = Duration::from_secs(5);
 
-/// The longest pause between two steps.
-const IDLE: Duration = Duration::from_secs(60);
+/// The longest pause between two steps: well within the lease, so that an idle holder stays the holder. Else its peers
+/// would poll in turns with it, each at a rate and with a burst of its own.
+const IDLE: Duration = Duration::from_secs(18);
 
 /// Told of every announcement that was committed.
 pub trait Listener: Send + Sync + std::fmt::Debug {
@@ -126,10 +127,12 @@ impl Watcher {
         loop {
             beat(wait);
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
             }
             tokio::select! {
+                biased;
                 () = stop.cancelled() => break,
                 next = self.step() => wait = next,
             }
@@ -186,6 +189,7 @@ impl Watcher {
             }
             // The work stays due; what was read is read again when the store answers.
             Err(WatchError::Store(error)) => self.store_backoff(&error),
+            Err(WatchError::Lost(wait)) => wait,
         }
     }
 
@@ -199,6 +203,7 @@ impl Watcher {
                 Duration::ZERO
             }
             Err(WatchError::Store(error)) => self.store_backoff(&error),
+            Err(WatchError::Lost(wait)) => wait,
         }
     }
 

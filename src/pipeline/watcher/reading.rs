@@ -1,10 +1,12 @@
 //! One task: read, compare, commit.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::Watcher;
+use super::{RENEW, STANDBY, Watcher};
 use crate::domain::account::Partition;
 use crate::domain::day::Day;
 use crate::domain::ledger::Ledger;
@@ -12,7 +14,7 @@ use crate::domain::policy::Start;
 use crate::pipeline::audit::look_up;
 use crate::pipeline::digest::{Draft, Tally, partitions};
 use crate::pipeline::reconcile::Heard;
-use crate::sources::{Reading, Snapshot, SourceError, Task};
+use crate::sources::{Fingerprint, Reading, Snapshot, SourceError, Task};
 use crate::store::{Commit, Committed, StoreError, VersionedState};
 
 /// How often a commit is computed anew when another replica was faster.
@@ -27,12 +29,15 @@ pub(super) enum WatchError {
     /// Nothing could be written; what was read will be read again.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The right to poll was lost in the middle, or cannot be renewed; look again after that long.
+    #[error("the right to poll was lost while the task was read")]
+    Lost(Duration),
 }
 
 impl Watcher {
     /// Reads a task and commits its news. Returns whether the watched thing is at its end.
     pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, WatchError> {
-        match self.source.read(task, self.memory.known(task)).await.map_err(WatchError::Source)? {
+        match self.read(task, self.memory.known(task)).await? {
             Reading::Unchanged => Ok(self.ended.contains(task)),
             Reading::Snapshot(snapshot) => {
                 self.digest(task, &snapshot).await?;
@@ -41,6 +46,24 @@ impl Watcher {
                     self.ended.insert(task.clone());
                 }
                 Ok(ended)
+            }
+        }
+    }
+
+    /// Reads, and keeps the right to poll meanwhile: many pages at a low rate take longer than a lease, and whoever took
+    /// over would ask beside us.
+    pub(super) async fn read(&mut self, task: &Task, known: Option<Fingerprint>) -> Result<Reading, WatchError> {
+        let source = Arc::clone(&self.source);
+        let mut reading = source.read(task, known);
+        loop {
+            tokio::select! {
+                biased;
+                read = &mut reading => return read.map_err(WatchError::Source),
+                () = tokio::time::sleep(RENEW) => match self.holds_lease().await {
+                    Ok(true) => {}
+                    Ok(false) => return Err(WatchError::Lost(STANDBY)),
+                    Err(wait) => return Err(WatchError::Lost(wait)),
+                },
             }
         }
     }
@@ -102,8 +125,7 @@ impl Watcher {
         let mut draft = Draft::new(&herald, &policy, task, snapshot, &before, ledgers, now);
         self.load(&draft.needed_to_pair()).await?;
         draft.pair(&self.memory.ledgers);
-        let sales = draft.sales_to_look_up();
-        let found = look_up(&*self.store, &herald, &policy, self.source.listing(), now, &sales).await?;
+        let found = look_up(&*self.store, &draft, self.source.listing()).await?;
         let claims = draft.claims(&found);
         let mut books: Vec<Partition> = claims.iter().flat_map(|claim| claim.books(&herald.account)).collect();
         books.sort_unstable();

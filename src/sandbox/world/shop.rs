@@ -310,6 +310,8 @@ fn undoing(model: &Sale, fresh: &Sale, kind: SaleKind, amount: Money) -> Sale {
         has_refund: false,
         payment_canceled: false,
         canceled: false,
+        // That the sale is out of sight does not hide what undoes it.
+        hidden: false,
         ..model.clone()
     }
 }

@@ -181,7 +181,7 @@ impl World {
     pub fn telepagos_twin(&self, row: RowId) -> Option<RowId> {
         let model = self.telepagos_transaction(row)?;
         Some(self.telepagos_row(model.amount, model.income, Operation::TRANSFER_IN, |twin| {
-            *twin = Transaction { id: twin.id, ..model };
+            *twin = Transaction { id: twin.id, hidden: false, ..model };
         }))
     }
 
@@ -200,6 +200,7 @@ impl World {
                 income: 0,
                 operation: Operation::REFUND.name.to_owned(),
                 status: Status::APPROVED.to_owned(),
+                hidden: false,
                 ..model
             };
         }))
