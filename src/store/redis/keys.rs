@@ -78,7 +78,7 @@ impl Keys {
         format!("{}:{{{shard}}}:{what}", self.prefix)
     }
 
-    /// Slot → memories ([`super::commit`] has the form), and under the empty field the version.
+    /// Number → group of rows ([`super::ledger`] has the form), and under the empty field the version.
     pub(super) fn ledger(&self, partition: &Partition) -> String {
         let shard = self.shard_of(&partition.account);
         self.at(shard, &format!("ledger:{}:{}", escaped(partition.account.as_str()), partition.key()))

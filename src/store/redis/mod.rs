@@ -10,6 +10,7 @@ mod commit;
 mod exchange;
 mod health;
 mod keys;
+mod ledger;
 mod link;
 mod record;
 mod reply;
@@ -48,7 +49,7 @@ impl Scripts {
     fn new() -> Self {
         let script = |body| Script::new(include_str!("lua/record.lua"), body);
         Self {
-            commit: script(include_str!("lua/commit.lua")),
+            commit: script(concat!(include_str!("lua/ledger.lua"), "\n", include_str!("lua/commit.lua"))),
             exchange: script(include_str!("lua/exchange.lua")),
             revive: script(include_str!("lua/revive.lua")),
             sweep: script(include_str!("lua/sweep.lua")),
@@ -89,7 +90,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn ledgers(&self, _account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
-        commit::ledgers(self, partitions).await
+        ledger::ledgers(self, partitions).await
     }
 
     async fn account(&self, account: &AccountName) -> Result<VersionedState, StoreError> {

@@ -1,5 +1,6 @@
 //! A real `redis-server` for each test, and the laws of a store upon it.
 
+mod damage;
 mod faults;
 mod layout;
 
