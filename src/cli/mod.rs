@@ -12,6 +12,7 @@ mod release;
 mod run;
 mod sandbox;
 mod send_test;
+mod store;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -58,6 +59,9 @@ enum Command {
     Release(release::Args),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
+    /// Move what is remembered to another store
+    #[command(subcommand)]
+    Store(store::Verb),
     /// Serve the pretend upstreams, a Bot API, a mail catcher and a webhook catcher
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -115,6 +119,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries(verb) => done(deliveries::run(load(config.as_deref())?, verb).await),
         Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
+        Command::Store(verb) => done(store::run(verb).await),
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),
     }

@@ -7,6 +7,7 @@
 pub mod codec;
 #[cfg(test)]
 pub mod conformance;
+pub mod copy;
 pub mod embedded;
 pub mod memory;
 pub mod redis;

@@ -7,6 +7,7 @@
 mod archive;
 mod cache;
 mod commit;
+mod copy;
 mod exchange;
 mod query;
 mod readers;

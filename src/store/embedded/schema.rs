@@ -9,11 +9,14 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::store::StoreError;
+use crate::store::copy::Mark;
 
 /// The version of the tables, in `PRAGMA user_version`. An older one is upgraded when the daemon opens it.
 const VERSION: i64 = 1;
 /// `PRAGMA application_id`: the letters `preg`. It tells our file from any other SQLite database.
 const APPLICATION: i64 = 0x7072_6567;
+/// The same while a copy is being written into the file: the letters `prec`. It keeps every daemon out.
+const COPYING: i64 = 0x7072_6563;
 /// How long to wait for another writing process: the CLI's requeue takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -85,9 +88,45 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     // SQLite would create it readable for all.
     drop(private(path).map_err(|error| cannot_open(path, &error))?);
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let version = version(&conn, path)?;
+    let version = version(&conn, path, &[APPLICATION])?;
     prepare_writer(&conn, version).map_err(|error| refused(path, error))?;
     Ok(conn)
+}
+
+/// Opens the file for a copy that goes into it, and creates it if it is not there.
+pub(super) fn open_target(path: &Path) -> Result<Connection, StoreError> {
+    drop(private(path).map_err(|error| cannot_open(path, &error))?);
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let version = version(&conn, path, &[APPLICATION, COPYING])?;
+    prepare_writer(&conn, version).map_err(|error| refused(path, error))?;
+    Ok(conn)
+}
+
+/// Opens a file, which this process is filling, to read it.
+pub(super) fn open_within(path: &Path) -> Result<Connection, StoreError> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    version(&conn, path, &[APPLICATION, COPYING])?;
+    Ok(conn)
+}
+
+/// The mark of a copy that was cut off.
+pub(super) fn mark(conn: &Connection) -> Result<Option<Mark>, StoreError> {
+    if conn.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))? != COPYING {
+        return Ok(None);
+    }
+    let text: String = conn.query_row("SELECT mark FROM copy", (), |row| row.get(0))?;
+    Mark::from_text(&text).map(Some).ok_or_else(|| StoreError::Unusable("the mark of a copy is damaged".to_owned()))
+}
+
+/// Sets the mark, or takes it away.
+pub(super) fn set_mark(conn: &Connection, mark: Option<&Mark>) -> Result<(), StoreError> {
+    conn.execute_batch("DROP TABLE IF EXISTS copy")?;
+    if let Some(mark) = mark {
+        conn.execute_batch("CREATE TABLE copy(mark TEXT NOT NULL) STRICT")?;
+        conn.execute("INSERT INTO copy VALUES(?1)", [mark.to_text()])?;
+    }
+    conn.pragma_update(None, "application_id", if mark.is_some() { COPYING } else { APPLICATION })?;
+    Ok(())
 }
 
 fn prepare_writer(conn: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -114,7 +153,7 @@ pub(super) fn open_beside(path: &Path, write: bool) -> Result<Connection, StoreE
     }
     let mode = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let conn = connect(path, mode)?;
-    if version(&conn, path)? == 0 {
+    if version(&conn, path, &[APPLICATION])? == 0 {
         return Err(StoreError::Unusable(format!("`{}` is empty: start the daemon on it first", path.display())));
     }
     conn.execute_batch("PRAGMA cache_size = -1024; PRAGMA mmap_size = 0;").map_err(|error| refused(path, error))?;
@@ -129,14 +168,18 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// The version of the tables; 0 when the file is empty. Nothing is written before this has said that the file is ours.
-fn version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+fn version(conn: &Connection, path: &Path, ours: &[i64]) -> Result<i64, StoreError> {
     let number = |pragma: &str| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let tables = conn.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0));
     let read = || Ok((number("application_id")?, number("user_version")?, tables?));
     match read().map_err(|error| refused(path, error))? {
         (0, 0, 0) => Ok(0),
-        (APPLICATION, version @ 1..=VERSION, _) => Ok(version),
-        (APPLICATION, version, _) if version > VERSION => Err(StoreError::Unusable(format!(
+        (id, version @ 1..=VERSION, _) if ours.contains(&id) => Ok(version),
+        (COPYING, 1..=VERSION, _) => Err(StoreError::Unusable(format!(
+            "`{}` holds a copy that is not whole yet: run `store copy` again to finish it",
+            path.display()
+        ))),
+        (APPLICATION | COPYING, version, _) if version > VERSION => Err(StoreError::Unusable(format!(
             "`{}` was written by a newer release (its tables have version {version}, this release knows {VERSION}); \
              run that release or a newer one",
             path.display()

@@ -1,5 +1,7 @@
 //! The hash of a ledger: groups of rows, that `lua/ledger.lua` writes and we read.
 
+use std::collections::BTreeMap;
+
 use redis::{Cmd, Value};
 
 use super::{RedisStore, reply};
@@ -8,6 +10,8 @@ use crate::domain::ledger::{Ledger, Memories, Slot};
 use crate::store::codec::{CodecError, decode_memories, encode_memories};
 use crate::store::{LedgerWrite, StoreError};
 
+/// As many rows share a group; `lua/ledger.lua` has the same number.
+const ROWS_OF_A_GROUP: usize = 16;
 /// What a damage is called.
 const WHAT: &str = "ledger";
 
@@ -30,12 +34,23 @@ pub(super) async fn ledgers(store: &RedisStore, partitions: &[Partition]) -> Res
 }
 
 fn ledger(key: &str, value: Value) -> Result<Ledger, StoreError> {
+    Ok(read(key, value)?.map_or_else(Ledger::default, |(version, rows)| Ledger::restore(version, rows)))
+}
+
+/// Version and rows.
+type Read = (u64, Vec<(Slot, Memories)>);
+
+/// The content of a ledger's hash; `None` when there is none.
+///
+/// # Errors
+/// [`StoreError::Unusable`]: it is damaged or of a newer release.
+pub(super) fn read(key: &str, value: Value) -> Result<Option<Read>, StoreError> {
     let damaged = |error: CodecError| reply::unreadable(key, error);
     let mut version = None;
     let mut rows: Vec<(Slot, Memories)> = Vec::new();
     let pairs = reply::pairs(value)?;
     if pairs.is_empty() {
-        return Ok(Ledger::default());
+        return Ok(None);
     }
     for (field, value) in pairs {
         let (field, value) = (reply::bytes(field)?, reply::bytes(value)?);
@@ -46,7 +61,7 @@ fn ledger(key: &str, value: Value) -> Result<Ledger, StoreError> {
         }
     }
     let version = version.ok_or_else(|| damaged(CodecError::Damaged(WHAT)))?;
-    Ok(Ledger::restore(version, rows))
+    Ok(Some((version, rows)))
 }
 
 /// The version, before the numbers of groups and rows that only the script needs.
@@ -78,6 +93,31 @@ fn take_row<'a>(rest: &mut &'a [u8]) -> Option<(Slot, &'a [u8])> {
     let (memories, tail) = tail.split_at_checked(length)?;
     *rest = tail;
     Some((Slot::from_bytes(*slot), memories))
+}
+
+/// The header and the groups of a whole ledger, by number, as the script would have made them.
+pub(super) fn groups(version: u64, rows: &[(Slot, Memories)]) -> (String, Vec<(usize, Vec<u8>)>) {
+    let count = rows.len().div_ceil(ROWS_OF_A_GROUP).max(1);
+    // The largest power of two that is not above the count.
+    let level = count.checked_ilog2().map_or(1, |power| 1_usize << power);
+    let mut groups: BTreeMap<usize, Vec<u8>> = BTreeMap::new();
+    for (slot, memories) in rows {
+        let hash = slot.as_bytes().split_first_chunk::<4>().map_or(0, |(head, _)| u32::from_be_bytes(*head));
+        let number = usize::try_from(hash).unwrap_or_default() % (level * 2);
+        let group = groups.entry(if number >= count { number - level } else { number }).or_default();
+        put_row(group, slot, &encode_memories(memories));
+    }
+    (format!("{version} {count} {}", rows.len()), groups.into_iter().collect())
+}
+
+fn put_row(group: &mut Vec<u8>, slot: &Slot, memories: &[u8]) {
+    group.extend_from_slice(slot.as_bytes());
+    let short = u8::try_from(memories.len()).unwrap_or(u8::MAX);
+    group.push(short);
+    if short == u8::MAX {
+        group.extend_from_slice(&u32::try_from(memories.len()).unwrap_or(u32::MAX).to_le_bytes());
+    }
+    group.extend_from_slice(memories);
 }
 
 /// The arguments of one ledger's write: expected version, next one, changes, the changes.

@@ -7,6 +7,7 @@
 
 mod archive;
 mod commit;
+mod copy;
 mod exchange;
 mod health;
 mod keys;
@@ -43,6 +44,7 @@ struct Scripts {
     sweep: Script,
     acquire: Script,
     release: Script,
+    load: Script,
 }
 
 impl Scripts {
@@ -54,6 +56,7 @@ impl Scripts {
             revive: script(include_str!("lua/revive.lua")),
             sweep: script(include_str!("lua/sweep.lua")),
             acquire: script(include_str!("lua/acquire.lua")),
+            load: Script::new("", include_str!("lua/load.lua")),
             release: Script::new("", include_str!("lua/release.lua")),
         }
     }
@@ -76,8 +79,13 @@ impl RedisStore {
     /// [`StoreError::Unavailable`]: it cannot be reached or is not ready. [`StoreError::Unusable`]: the URL, the
     /// password, the server or what it holds is not for us. No text carries the password.
     pub async fn connect(config: &StoreConfig, url: &RedisUrl) -> Result<Self, StoreError> {
+        Self::connect_to(config, url, false).await
+    }
+
+    /// `half`: it may hold a copy that is not whole yet.
+    async fn connect_to(config: &StoreConfig, url: &RedisUrl, half: bool) -> Result<Self, StoreError> {
         let link = Link::new(url)?;
-        let met = tokio::time::timeout(CONNECT, health::meet(&link, &config.prefix)).await;
+        let met = tokio::time::timeout(CONNECT, health::meet(&link, &config.prefix, half)).await;
         let shards = met.unwrap_or_else(|_| {
             let text = format!("redis at {} was not ready within {} s", link.place(), CONNECT.as_secs());
             Err(StoreError::Unavailable(text, None))
