@@ -1,6 +1,7 @@
 //! A store that forgets with the process: maps behind one lock, over an injected clock. For simulations and tests.
 
 mod archive;
+mod copy;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,6 +42,8 @@ struct Data {
     /// Waiting and in-flight deliveries; the latter fall due again when their lease ends.
     due: BTreeSet<(DestinationName, Timestamp, u64)>,
     rejects: Vec<RejectRow>,
+    /// Of a copy that is not whole yet.
+    mark: Option<super::copy::Mark>,
 }
 
 #[derive(Debug, Default)]

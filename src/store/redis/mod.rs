@@ -27,6 +27,8 @@ use async_trait::async_trait;
 
 use self::keys::Keys;
 use self::link::{Link, Script};
+#[cfg(test)]
+pub(crate) use self::tests::Server as RedisServer;
 use super::{Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want};
 use crate::config::{RedisUrl, StoreConfig};
 use crate::domain::account::{AccountName, Partition};

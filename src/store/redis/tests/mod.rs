@@ -19,14 +19,14 @@ use crate::store::conformance::{Harness, laws};
 
 /// A server on a socket in a folder of its own. It ends with the test, however the test ends: the shell that started it
 /// waits for our end of a pipe to close.
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: TempDir,
     shell: Option<Child>,
     options: Vec<String>,
 }
 
 impl Server {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
@@ -77,7 +77,13 @@ impl Server {
         RedisUrl(format!("unix://{}/s", self.folder.path().display()))
     }
 
-    pub(super) async fn connect(&self, instance: &str) -> Result<RedisStore, StoreError> {
+    /// Under another prefix, with whatever is there.
+    pub(crate) async fn named(&self, instance: &str, prefix: &str) -> RedisStore {
+        let config = StoreConfig { prefix: prefix.to_owned(), ..config(&self.url(), instance) };
+        RedisStore::connect_target(&config, &self.url()).await.expect("the server runs")
+    }
+
+    pub(crate) async fn connect(&self, instance: &str) -> Result<RedisStore, StoreError> {
         RedisStore::connect(&config(&self.url(), instance), &self.url()).await
     }
 
