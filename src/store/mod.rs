@@ -9,6 +9,8 @@ pub mod codec;
 pub mod conformance;
 pub mod copy;
 pub mod embedded;
+#[cfg(test)]
+mod first_form;
 pub mod memory;
 pub mod redis;
 

@@ -8,6 +8,8 @@ mod archive;
 mod cache;
 mod commit;
 mod copy;
+#[cfg(test)]
+mod damage;
 mod exchange;
 mod query;
 mod readers;

@@ -17,6 +17,8 @@ const VERSION: i64 = 1;
 const APPLICATION: i64 = 0x7072_6567;
 /// The same while a copy is being written into the file: the letters `prec`. It keeps every daemon out.
 const COPYING: i64 = 0x7072_6563;
+/// Pages (of 4 KiB) that are all checked at start: 64 MiB take some tenths of a second.
+const CHECKED: i64 = 16 * 1024;
 /// How long to wait for another writing process: the CLI's requeue takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -89,6 +91,7 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     drop(private(path).map_err(|error| cannot_open(path, &error))?);
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = version(&conn, path, &[APPLICATION])?;
+    check(&conn, path)?;
     prepare_writer(&conn, version).map_err(|error| refused(path, error))?;
     Ok(conn)
 }
@@ -98,6 +101,7 @@ pub(super) fn open_target(path: &Path) -> Result<Connection, StoreError> {
     drop(private(path).map_err(|error| cannot_open(path, &error))?);
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let version = version(&conn, path, &[APPLICATION, COPYING])?;
+    check(&conn, path)?;
     prepare_writer(&conn, version).map_err(|error| refused(path, error))?;
     Ok(conn)
 }
@@ -107,6 +111,16 @@ pub(super) fn open_within(path: &Path) -> Result<Connection, StoreError> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     version(&conn, path, &[APPLICATION, COPYING])?;
     Ok(conn)
+}
+
+/// Reads every page once, unless there are very many: whoever writes into a damaged file makes it worse.
+fn check(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(|e| refused(path, e))?;
+    if pages > CHECKED {
+        return Ok(());
+    }
+    let found = conn.query_row("PRAGMA quick_check(1)", (), |row| row.get::<_, String>(0));
+    if found.map_err(|error| refused(path, error))? == "ok" { Ok(()) } else { Err(damaged(path)) }
 }
 
 /// The mark of a copy that was cut off.
@@ -173,7 +187,8 @@ fn version(conn: &Connection, path: &Path, ours: &[i64]) -> Result<i64, StoreErr
     let tables = conn.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0));
     let read = || Ok((number("application_id")?, number("user_version")?, tables?));
     match read().map_err(|error| refused(path, error))? {
-        (0, 0, 0) => Ok(0),
+        // SQLite takes a file that is too short for a page for an empty one, and would write over it.
+        (0, 0, 0) if !std::fs::metadata(path).is_ok_and(|file| (1..512).contains(&file.len())) => Ok(0),
         (id, version @ 1..=VERSION, _) if ours.contains(&id) => Ok(version),
         (COPYING, 1..=VERSION, _) => Err(StoreError::Unusable(format!(
             "`{}` holds a copy that is not whole yet: run `store copy` again to finish it",
@@ -191,6 +206,13 @@ fn version(conn: &Connection, path: &Path, ours: &[i64]) -> Result<i64, StoreErr
 fn foreign(path: &Path) -> StoreError {
     StoreError::Unusable(format!(
         "`{}` is not a pregonero store; it was left untouched: move it away or change `store.url`",
+        path.display()
+    ))
+}
+
+fn damaged(path: &Path) -> StoreError {
+    StoreError::Unusable(format!(
+        "`{}` is damaged; it was left untouched: restore a backup, or move it away and start anew",
         path.display()
     ))
 }
@@ -213,10 +235,7 @@ fn cannot_open(path: &Path, error: &io::Error) -> StoreError {
 fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign(path),
-        Some(ErrorCode::DatabaseCorrupt) => StoreError::Unusable(format!(
-            "`{}` is damaged; it was left untouched: restore a backup, or move it away and start anew",
-            path.display()
-        )),
+        Some(ErrorCode::DatabaseCorrupt) => damaged(path),
         _ => StoreError::from(error),
     }
 }

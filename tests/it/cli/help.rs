@@ -3,7 +3,7 @@
 use super::Place;
 
 /// Every command that there is; a new one must be added here, or [`every_command_has_its_help_written_down`] fails.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "",
     "run",
     "demo",
@@ -16,6 +16,8 @@ const COMMANDS: [&str; 14] = [
     "deliveries requeue",
     "release",
     "send-test",
+    "store",
+    "store copy",
     "sandbox",
     "completions",
 ];

@@ -98,6 +98,30 @@ impl Drop for Server {
     }
 }
 
+impl RedisStore {
+    /// Says words to the server; the answer's values as bytes, pairs one after the other.
+    pub(crate) async fn tell(&self, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(word);
+        }
+        match self.link.ask_one(command).await.unwrap() {
+            redis::Value::Map(pairs) => pairs.into_iter().flat_map(|(a, b)| [bytes(a), bytes(b)]).collect(),
+            redis::Value::Array(values) | redis::Value::Set(values) => values.into_iter().map(bytes).collect(),
+            value => vec![bytes(value)],
+        }
+    }
+}
+
+fn bytes(value: redis::Value) -> Vec<u8> {
+    match value {
+        redis::Value::BulkString(bytes) => bytes,
+        redis::Value::SimpleString(text) => text.into_bytes(),
+        redis::Value::Int(number) => number.to_string().into_bytes(),
+        other => format!("{other:?}").into_bytes(),
+    }
+}
+
 pub(super) fn config(url: &RedisUrl, instance: &str) -> StoreConfig {
     StoreConfig { backend: Backend::Redis(url.clone()), prefix: "pregonero".to_owned(), instance: instance.to_owned() }
 }
