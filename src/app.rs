@@ -107,8 +107,8 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
 /// One side of a copy.
 #[derive(Debug)]
 enum Side {
-    Embedded(EmbeddedStore),
-    Redis(RedisStore),
+    Embedded(Box<EmbeddedStore>),
+    Redis(Box<RedisStore>),
 }
 
 /// Copies everything from one store to another, which is empty or holds a part of the same copy.
@@ -128,23 +128,23 @@ pub async fn copy_store(
         Backend::Embedded(path) => {
             let store = EmbeddedStore::open_source(path).map_err(in_source)?;
             let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-            (Side::Embedded(store), format!("file {}", whole.display()))
+            (Side::Embedded(Box::new(store)), format!("file {}", whole.display()))
         }
         Backend::Redis(url) => {
             let store = RedisStore::connect_source(from, url).await.map_err(in_source)?;
             let name = format!("redis at {}", store.place());
-            (Side::Redis(store), name)
+            (Side::Redis(Box::new(store)), name)
         }
     };
     let target = match &to.backend {
-        Backend::Embedded(path) => Side::Embedded(EmbeddedStore::open_target(path).map_err(in_target)?),
-        Backend::Redis(url) => Side::Redis(RedisStore::connect_target(to, url).await.map_err(in_target)?),
+        Backend::Embedded(path) => Side::Embedded(Box::new(EmbeddedStore::open_target(path).map_err(in_target)?)),
+        Backend::Redis(url) => Side::Redis(Box::new(RedisStore::connect_target(to, url).await.map_err(in_target)?)),
     };
     match (&source, &target) {
-        (Side::Embedded(source), Side::Embedded(target)) => copy::copy(source, target, &name, now(), watch).await,
-        (Side::Embedded(source), Side::Redis(target)) => copy::copy(source, target, &name, now(), watch).await,
-        (Side::Redis(source), Side::Embedded(target)) => copy::copy(source, target, &name, now(), watch).await,
-        (Side::Redis(source), Side::Redis(target)) => copy::copy(source, target, &name, now(), watch).await,
+        (Side::Embedded(source), Side::Embedded(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
+        (Side::Embedded(source), Side::Redis(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
+        (Side::Redis(source), Side::Embedded(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
+        (Side::Redis(source), Side::Redis(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
     }
 }
 

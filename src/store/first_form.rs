@@ -144,8 +144,8 @@ async fn check<S: Store + Archive>(store: &S) {
     assert_eq!(store.commit(&commit()).await.unwrap(), Committed::Conflict);
     let want = Want { destination: DestinationName::new("erp"), room: 9, lease: YEARS };
     let leases = store.exchange(&[], &[want]).await.unwrap().leases;
-    let leased: Vec<_> = leases.iter().map(|lease| (lease.event.id, lease.attempts, lease.fence > 1)).collect();
-    assert_eq!(leased, [(event(0).id, 0, true), (event(4).id, 1, true)]);
+    let taken: Vec<_> = leases.iter().map(|lease| (lease.event.id, lease.attempts, lease.fence > 1)).collect();
+    assert_eq!(taken, [(event(0).id, 0, true), (event(4).id, 1, true)]);
     assert_eq!(store.release_held(None, false).await.unwrap(), 1);
     let dead = DeliveryFilter { states: vec!["dead"], limit: 9, ..DeliveryFilter::default() };
     assert_eq!(store.requeue(&dead, false).await.unwrap(), 2);

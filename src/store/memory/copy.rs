@@ -46,7 +46,9 @@ impl Load for MemoryStore {
 
     async fn load(&self, records: Vec<Record>) -> Result<(), StoreError> {
         let mut data = self.data();
-        records.into_iter().for_each(|record| data.load(record));
+        for record in records {
+            data.load(record);
+        }
         Ok(())
     }
 }
