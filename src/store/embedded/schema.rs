@@ -115,6 +115,10 @@ pub(super) fn open_within(path: &Path) -> Result<Connection, StoreError> {
 
 /// Reads every page once, unless there are very many: whoever writes into a damaged file makes it worse.
 fn check(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    // A form of the file that SQLite would read and not write.
+    if conn.is_readonly(rusqlite::MAIN_DB).map_err(|error| refused(path, error))? {
+        return Err(damaged(path));
+    }
     let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(|e| refused(path, e))?;
     if pages > CHECKED {
         return Ok(());
@@ -235,7 +239,8 @@ fn cannot_open(path: &Path, error: &io::Error) -> StoreError {
 fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign(path),
-        Some(ErrorCode::DatabaseCorrupt) => damaged(path),
+        // While it is opened, no statement but a question about the head can fail for no better reason.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => damaged(path),
         _ => StoreError::from(error),
     }
 }
