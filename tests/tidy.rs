@@ -59,6 +59,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("figment", &["src/config/layers.rs"]),
     ("governor", &["src/sources/gate", "src/channels/"]),
     ("hyper", &["src/api/", "src/sandbox/"]),
+    ("indicatif", &["src/cli/"]),
     ("lettre", &["src/channels/email"]),
     ("minijinja", &["src/channels/"]),
     ("redis", &["src/store/redis/"]),

@@ -1,7 +1,7 @@
 //! All figures in one table: `cargo bench --bench figures`.
 //!
 //! Ratios are of one run on one machine; absolute times are noisy. `cargo bench --bench figures -- quick` is shorter,
-//! and `reading`, `commits`, `throughput`, `latency` and `recovery` pick parts.
+//! and `reading`, `commits`, `memory`, `throughput`, `latency` and `recovery` pick parts.
 #![expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
@@ -21,6 +21,7 @@
 
 mod bare;
 mod daemon;
+mod memory;
 mod micro;
 mod process;
 mod receiver;
@@ -60,7 +61,7 @@ fn main() {
 }
 
 async fn all(runs: usize, arguments: &[String]) {
-    const PARTS: [&str; 5] = ["reading", "commits", "throughput", "latency", "recovery"];
+    const PARTS: [&str; 6] = ["reading", "commits", "memory", "throughput", "latency", "recovery"];
     let named = arguments.iter().any(|argument| PARTS.contains(&argument.as_str()));
     let wanted = |part: &str| !named || arguments.iter().any(|argument| argument == part);
     machine();
@@ -70,6 +71,9 @@ async fn all(runs: usize, arguments: &[String]) {
     }
     if wanted("commits") {
         commits(runs).await;
+    }
+    if wanted("memory") {
+        memory().await;
     }
     if wanted("throughput") {
         end_to_end(runs).await;
@@ -149,6 +153,27 @@ async fn commits(runs: usize) {
         &millis(micro::commits(&redis, runs * 8).await),
         "<= 10",
     );
+}
+
+async fn memory() {
+    use memory::Kind;
+    for (name, kind) in
+        [("transfer", Kind::Transfer), ("card sale", Kind::Sale), ("row with everything", Kind::Everything)]
+    {
+        row(&format!("a remembered {name}, embedded"), "bytes", &[memory::embedded(kind).await], "<= 100");
+        row(&format!("a remembered {name}, Redis"), "bytes", &[memory::redis(kind).await], "<= 120");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let embedded =
+        pregonero::store::embedded::EmbeddedStore::open(&folder.path().join("bench.db"), "bench").expect("a store");
+    let server = redis_server::RedisServer::start().await;
+    let redis = server.store("bench").await;
+    let stores: [(&str, &dyn pregonero::store::Store); 2] = [("embedded", &embedded), ("Redis", &redis)];
+    for (name, store) in stores {
+        let (loads, commits) = memory::one_more(store, 100_000).await;
+        row(&format!("load of a ledger of 100,000 rows, {name}"), "ms", &loads, "");
+        row(&format!("commit of one row more, {name}"), "ms", &commits, "");
+    }
 }
 
 async fn end_to_end(runs: usize) {

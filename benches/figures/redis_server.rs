@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pregonero::config::from_toml;
 use pregonero::store::redis::RedisStore;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::process::Process;
 
@@ -48,6 +49,16 @@ impl RedisServer {
 
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
+    }
+
+    /// What `INFO memory` says, in bytes.
+    pub async fn used_memory(&self) -> f64 {
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await.expect("a connection");
+        stream.write_all(b"INFO memory\r\nQUIT\r\n").await.expect("a question");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.expect("an answer");
+        let used = answer.lines().find_map(|line| line.strip_prefix("used_memory:"));
+        used.and_then(|used| used.trim().parse().ok()).expect("a figure")
     }
 
     pub async fn store(&self, prefix: &str) -> RedisStore {

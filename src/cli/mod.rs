@@ -13,6 +13,7 @@ mod report;
 mod run;
 mod sandbox;
 mod send_test;
+mod store;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -62,6 +63,9 @@ enum Command {
     Report(report::Verb),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
+    /// Move what is remembered to another store
+    #[command(subcommand)]
+    Store(store::Verb),
     /// Serve the pretend upstreams, a Bot API, a mail catcher and a webhook catcher
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -120,6 +124,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
         Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
+        Command::Store(verb) => done(store::run(verb).await),
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),
     }

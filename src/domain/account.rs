@@ -120,6 +120,20 @@ pub struct Partition {
 }
 
 impl Partition {
+    /// The partition of an account that [`Self::key`] names so.
+    pub fn from_key(account: &AccountName, key: &str) -> Option<Self> {
+        let end = key.find([':', '/', '!', '~'])?;
+        let (source, rest) = key.split_at_checked(end)?;
+        let mut rest = rest.chars();
+        let scope = match rest.next()? {
+            ':' => Scope::Day(Day::parse(rest.as_str())?),
+            '/' => Scope::Watched(rest.as_str().to_owned()),
+            '~' => Scope::Pairs(Day::parse(rest.as_str())?),
+            _ => Scope::Refunds(rest.as_str().to_owned()),
+        };
+        Some(Self { account: account.clone(), source: SourceKind::from_name(source)?, scope })
+    }
+
     /// The part of the key below the account: `transactions:2026-11-21`, `links/<uuid>`, `movements!<payment>`,
     /// `transactions~2026-11-21`.
     pub fn key(&self) -> String {

@@ -7,7 +7,10 @@
 pub mod codec;
 #[cfg(test)]
 pub mod conformance;
+pub mod copy;
 pub mod embedded;
+#[cfg(test)]
+mod first_form;
 pub mod memory;
 mod pages;
 mod recall;

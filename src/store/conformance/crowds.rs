@@ -128,3 +128,43 @@ pub(crate) async fn of_concurrent_commits_one_wins_each_version<H: Harness>(harn
     let ledger = ledger(&*harness.store(), &partition).await;
     assert_eq!((ledger.version(), ledger.len()), (80, 80));
 }
+
+pub(crate) async fn a_ledger_is_read_as_written_however_it_grows_and_changes<H: Harness>(harness: H) {
+    let store = harness.store();
+    let partition = day("centro", 1);
+    let mut expected = Ledger::default();
+    let mut random = 7_u64;
+    let mut draw = |below: u64| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        u32::try_from((random >> 33) % below).unwrap()
+    };
+    // Single rows, a few, none, a crowd; then again over what is there: new ones, known ones, removed ones.
+    for (version, size) in (0..).zip([1, 1, 3, 0, 17, 40, 1, 200, 3, 1500, 1, 60, 1]) {
+        let mut changes: Vec<Change> = (0..size)
+            .map(|_| {
+                let memories = match draw(8) {
+                    0 => 0,
+                    1 => 12,
+                    2 => 2,
+                    _ => 1,
+                };
+                change(draw(3000).wrapping_mul(0x9E37_79B9), &vec![memory(draw(9)); memories])
+            })
+            .collect();
+        // The bytes of one's slot stand in the middle of the other's row.
+        let sevens = u64::from_be_bytes([7; 8]);
+        let party = Party { cuit: sevens, account: sevens };
+        let decoy = Memory { party, ..memory(version) };
+        if version == 0 {
+            changes.push(Change { slot: Slot::from_bytes([6; 16]), memories: [decoy].into_iter().collect() });
+        }
+        changes.push(Change { slot: Slot::from_bytes([7; 16]), memories: [memory(version)].into_iter().collect() });
+        let number = u64::from(version);
+        created(store.commit(&write(&partition, number, &changes)).await);
+        expected.apply(number + 1, &changes);
+        let read = ledger(&*store, &partition).await;
+        assert_eq!(read.version(), number + 1);
+        assert_eq!(contents(&read), contents(&expected), "commit {version}");
+    }
+    assert!(expected.len() > 1000, "it grew");
+}

@@ -107,6 +107,7 @@ macro_rules! laws {
             commits::an_unread_ledger_has_version_0_and_an_empty_write_makes_it_1,
             commits::slots_are_replaced_and_removed_when_empty,
             crowds::a_large_commit_is_read_as_it_was_written,
+            crowds::a_ledger_is_read_as_written_however_it_grows_and_changes,
             crowds::commits_of_many_accounts_do_not_mix,
             crowds::eight_tasks_lease_each_delivery_once,
             crowds::of_concurrent_commits_one_wins_each_version,

@@ -200,7 +200,11 @@ pub(super) fn account_number(conn: &Connection, name: &AccountName) -> Result<i6
 }
 
 /// The number of a destination, which it gets if it has none.
-fn destination_number(conn: &Connection, cache: &mut Cache, name: &DestinationName) -> Result<i64, StoreError> {
+pub(super) fn destination_number(
+    conn: &Connection,
+    cache: &mut Cache,
+    name: &DestinationName,
+) -> Result<i64, StoreError> {
     if let Some(id) = super::exchange::known_destination(conn, cache, name)? {
         return Ok(id);
     }

@@ -86,7 +86,7 @@ fn settle(conn: &Connection, cache: &mut Cache, settlement: &Settlement, now: i6
 }
 
 /// A success is three numbers, a failure its whole story.
-fn columns(attempt: &Attempt) -> (Option<i64>, Option<i64>, Option<Vec<u8>>) {
+pub(super) fn columns(attempt: &Attempt) -> (Option<i64>, Option<i64>, Option<Vec<u8>>) {
     if attempt.failure.is_some() || !attempt.detail.is_empty() {
         return (None, None, Some(encode_attempt(attempt)));
     }

@@ -7,6 +7,9 @@
 mod archive;
 mod cache;
 mod commit;
+mod copy;
+#[cfg(test)]
+mod damage;
 mod exchange;
 mod query;
 mod readers;

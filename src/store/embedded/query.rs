@@ -210,7 +210,7 @@ const ALL: [i64; 6] =
     [state::PENDING, state::IN_FLIGHT, state::DELIVERED, state::HELD, state::EXHAUSTED, state::REFUSED];
 
 /// The state as the domain says it.
-fn state_of(number: i64, at: i64) -> State {
+pub(super) fn state_of(number: i64, at: i64) -> State {
     let at = instant(at);
     match number {
         state::PENDING => State::Pending { due: at },
@@ -228,31 +228,37 @@ fn name_of(number: i64) -> &'static str {
 
 fn view(row: &Row<'_>) -> Result<DeliveryView, StoreError> {
     let event = EventId::from_bytes(row.get(0)?);
-    let last: Option<Vec<u8>> = row.get(8)?;
-    let last = match (last, row.get::<_, Option<i64>>(5)?) {
-        (Some(stored), _) => Some(decode_attempt(&stored).map_err(unreadable)?),
-        (None, Some(began)) => Some(Attempt {
-            at: instant(began),
-            took: Duration::from_micros(u64::try_from(row.get::<_, i64>(6)?).unwrap_or_default()),
-            failure: None,
-            status: row.get(7)?,
-            detail: String::new(),
-        }),
-        (None, None) => None,
-    };
     Ok(DeliveryView {
         id: DeliveryId { event, destination: DestinationName::new(text(row, 1)?) },
         state: state_of(row.get(2)?, row.get(3)?),
         attempts: row.get(4)?,
-        last,
+        last: last_attempt(row, 5)?,
         detected_at: instant(row.get(9)?),
     })
 }
 
-fn blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], StoreError> {
+/// The last attempt, whose four columns begin at `first`.
+pub(super) fn last_attempt(row: &Row<'_>, first: usize) -> Result<Option<Attempt>, StoreError> {
+    let last: Option<Vec<u8>> = row.get(first + 3)?;
+    Ok(match (last, row.get::<_, Option<i64>>(first)?) {
+        (Some(stored), _) => Some(decode_attempt(&stored).map_err(unreadable)?),
+        (None, Some(began)) => Some(Attempt {
+            at: instant(began),
+            took: Duration::from_micros(u64::try_from(row.get::<_, i64>(first + 1)?).unwrap_or_default()),
+            failure: None,
+            status: row.get(first + 2)?,
+            detail: String::new(),
+        }),
+        (None, None) => None,
+    })
+}
+
+/// A column's bytes.
+pub(super) fn blob<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a [u8], StoreError> {
     Ok(row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?)
 }
 
-fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
+/// A column's text.
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<&'a str, StoreError> {
     Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use tokio::sync::Semaphore;
 
-use super::schema::open_beside;
+use super::schema::{open_beside, open_within};
 use crate::domain::account::{AccountName, Partition};
 use crate::domain::ledger::{Ledger, Memories, Slot};
 use crate::store::codec::{CodecError, decode_memories, decode_state};
@@ -17,6 +17,8 @@ use crate::store::{StoreError, VersionedState};
 #[derive(Clone)]
 pub(super) struct Readers {
     path: Arc<PathBuf>,
+    /// Whether the file may hold a copy that is not whole yet.
+    is_target: bool,
     idle: Arc<Mutex<Vec<Connection>>>,
     gate: Arc<Semaphore>,
 }
@@ -30,7 +32,17 @@ impl fmt::Debug for Readers {
 impl Readers {
     /// Readers of the file at `path`: so many at the most, because each has a cache of its own.
     pub(super) fn new(path: PathBuf, connections: usize) -> Self {
-        Self { path: Arc::new(path), idle: Arc::default(), gate: Arc::new(Semaphore::new(connections)) }
+        Self {
+            path: Arc::new(path),
+            is_target: false,
+            idle: Arc::default(),
+            gate: Arc::new(Semaphore::new(connections)),
+        }
+    }
+
+    /// The same of a file that is being filled by a copy.
+    pub(super) fn of_target(path: PathBuf, connections: usize) -> Self {
+        Self { is_target: true, ..Self::new(path, connections) }
     }
 
     /// Where the file is.
@@ -51,6 +63,7 @@ impl Readers {
             let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let conn = match idle {
                 Some(conn) => conn,
+                None if readers.is_target => open_within(&readers.path)?,
                 None => open_beside(&readers.path, false)?,
             };
             let transaction = conn.unchecked_transaction()?;
@@ -82,7 +95,6 @@ pub(super) fn ledgers(
     let mut head = conn.prepare_cached(
         "SELECT id, version FROM ledger WHERE account = (SELECT id FROM account WHERE name = ?1) AND key = ?2",
     )?;
-    let mut body = conn.prepare_cached("SELECT slot, memories FROM memory WHERE ledger = ?1")?;
     let mut ledgers = Vec::with_capacity(partitions.len());
     for partition in partitions {
         let known = head
@@ -93,15 +105,21 @@ pub(super) fn ledgers(
             continue;
         };
         let (id, version): (i64, i64) = (id, version);
-        let mut slots: Vec<(Slot, Memories)> = Vec::new();
-        let mut rows = body.query([id])?;
-        while let Some(row) = rows.next()? {
-            let memories = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-            slots.push((Slot::from_bytes(row.get(0)?), decode_memories(memories).map_err(unreadable)?));
-        }
-        ledgers.push(Ledger::restore(u64::try_from(version).unwrap_or_default(), slots));
+        ledgers.push(Ledger::restore(u64::try_from(version).unwrap_or_default(), rows(conn, id)?));
     }
     Ok(ledgers)
+}
+
+/// The rows of a ledger.
+pub(super) fn rows(conn: &Connection, ledger: i64) -> Result<Vec<(Slot, Memories)>, StoreError> {
+    let mut body = conn.prepare_cached("SELECT slot, memories FROM memory WHERE ledger = ?1")?;
+    let mut rows = body.query([ledger])?;
+    let mut slots = Vec::new();
+    while let Some(row) = rows.next()? {
+        let memories = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        slots.push((Slot::from_bytes(row.get(0)?), decode_memories(memories).map_err(unreadable)?));
+    }
+    Ok(slots)
 }
 
 /// The state of an account.

@@ -9,11 +9,16 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::store::StoreError;
+use crate::store::copy::Mark;
 
 /// The version of the tables, in `PRAGMA user_version`. An older one is upgraded when the daemon opens it.
 const VERSION: i64 = 1;
 /// `PRAGMA application_id`: the letters `preg`. It tells our file from any other SQLite database.
 const APPLICATION: i64 = 0x7072_6567;
+/// The same while a copy is being written into the file: the letters `prec`. It keeps every daemon out.
+const COPYING: i64 = 0x7072_6563;
+/// Pages (of 4 KiB) that are all checked at start: 64 MiB take some tenths of a second.
+const CHECKED: i64 = 16 * 1024;
 /// How long to wait for another writing process: the CLI's requeue takes milliseconds.
 const BUSY: Duration = Duration::from_secs(5);
 
@@ -89,9 +94,61 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     // SQLite would create it readable for all.
     drop(private(path).map_err(|error| cannot_open(path, &error))?);
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    let version = version(&conn, path)?;
+    let version = version(&conn, path, &[APPLICATION])?;
+    check(&conn, path)?;
     prepare_writer(&conn, version).map_err(|error| refused(path, error))?;
     Ok(conn)
+}
+
+/// Opens the file for a copy that goes into it, and creates it if it is not there.
+pub(super) fn open_target(path: &Path) -> Result<Connection, StoreError> {
+    drop(private(path).map_err(|error| cannot_open(path, &error))?);
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let version = version(&conn, path, &[APPLICATION, COPYING])?;
+    check(&conn, path)?;
+    prepare_writer(&conn, version).map_err(|error| refused(path, error))?;
+    Ok(conn)
+}
+
+/// Opens a file, which this process is filling, to read it.
+pub(super) fn open_within(path: &Path) -> Result<Connection, StoreError> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    version(&conn, path, &[APPLICATION, COPYING])?;
+    Ok(conn)
+}
+
+/// Reads every page once, unless there are very many: whoever writes into a damaged file makes it worse.
+fn check(conn: &Connection, path: &Path) -> Result<(), StoreError> {
+    // A form of the file that SQLite would read and not write.
+    if conn.is_readonly(rusqlite::MAIN_DB).map_err(|error| refused(path, error))? {
+        return Err(damaged(path));
+    }
+    let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0)).map_err(|e| refused(path, e))?;
+    if pages > CHECKED {
+        return Ok(());
+    }
+    let found = conn.query_row("PRAGMA quick_check(1)", (), |row| row.get::<_, String>(0));
+    if found.map_err(|error| refused(path, error))? == "ok" { Ok(()) } else { Err(damaged(path)) }
+}
+
+/// The mark of a copy that was cut off.
+pub(super) fn mark(conn: &Connection) -> Result<Option<Mark>, StoreError> {
+    if conn.pragma_query_value(None, "application_id", |row| row.get::<_, i64>(0))? != COPYING {
+        return Ok(None);
+    }
+    let text: String = conn.query_row("SELECT mark FROM copy", (), |row| row.get(0))?;
+    Mark::from_text(&text).map(Some).ok_or_else(|| StoreError::Unusable("the mark of a copy is damaged".to_owned()))
+}
+
+/// Sets the mark, or takes it away.
+pub(super) fn set_mark(conn: &Connection, mark: Option<&Mark>) -> Result<(), StoreError> {
+    conn.execute_batch("DROP TABLE IF EXISTS copy")?;
+    if let Some(mark) = mark {
+        conn.execute_batch("CREATE TABLE copy(mark TEXT NOT NULL) STRICT")?;
+        conn.execute("INSERT INTO copy VALUES(?1)", [mark.to_text()])?;
+    }
+    conn.pragma_update(None, "application_id", if mark.is_some() { COPYING } else { APPLICATION })?;
+    Ok(())
 }
 
 fn prepare_writer(conn: &Connection, version: i64) -> rusqlite::Result<()> {
@@ -118,7 +175,7 @@ pub(super) fn open_beside(path: &Path, write: bool) -> Result<Connection, StoreE
     }
     let mode = if write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
     let conn = connect(path, mode)?;
-    if version(&conn, path)? == 0 {
+    if version(&conn, path, &[APPLICATION])? == 0 {
         return Err(StoreError::Unusable(format!("`{}` is empty: start the daemon on it first", path.display())));
     }
     conn.execute_batch("PRAGMA cache_size = -1024; PRAGMA mmap_size = 0;").map_err(|error| refused(path, error))?;
@@ -133,14 +190,19 @@ fn connect(path: &Path, mode: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// The version of the tables; 0 when the file is empty. Nothing is written before this has said that the file is ours.
-fn version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
+fn version(conn: &Connection, path: &Path, ours: &[i64]) -> Result<i64, StoreError> {
     let number = |pragma: &str| conn.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0));
     let tables = conn.query_row("SELECT count(*) FROM sqlite_schema", (), |row| row.get::<_, i64>(0));
     let read = || Ok((number("application_id")?, number("user_version")?, tables?));
     match read().map_err(|error| refused(path, error))? {
-        (0, 0, 0) => Ok(0),
-        (APPLICATION, version @ 1..=VERSION, _) => Ok(version),
-        (APPLICATION, version, _) if version > VERSION => Err(StoreError::Unusable(format!(
+        // SQLite takes a file that is too short for a page for an empty one, and would write over it.
+        (0, 0, 0) if !std::fs::metadata(path).is_ok_and(|file| (1..512).contains(&file.len())) => Ok(0),
+        (id, version @ 1..=VERSION, _) if ours.contains(&id) => Ok(version),
+        (COPYING, 1..=VERSION, _) => Err(StoreError::Unusable(format!(
+            "`{}` holds a copy that is not whole yet: run `store copy` again to finish it",
+            path.display()
+        ))),
+        (APPLICATION | COPYING, version, _) if version > VERSION => Err(StoreError::Unusable(format!(
             "`{}` was written by a newer release (its tables have version {version}, this release knows {VERSION}); \
              run that release or a newer one",
             path.display()
@@ -152,6 +214,13 @@ fn version(conn: &Connection, path: &Path) -> Result<i64, StoreError> {
 fn foreign(path: &Path) -> StoreError {
     StoreError::Unusable(format!(
         "`{}` is not a pregonero store; it was left untouched: move it away or change `store.url`",
+        path.display()
+    ))
+}
+
+fn damaged(path: &Path) -> StoreError {
+    StoreError::Unusable(format!(
+        "`{}` is damaged; it was left untouched: restore a backup, or move it away and start anew",
         path.display()
     ))
 }
@@ -174,10 +243,8 @@ fn cannot_open(path: &Path, error: &io::Error) -> StoreError {
 fn refused(path: &Path, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => foreign(path),
-        Some(ErrorCode::DatabaseCorrupt) => StoreError::Unusable(format!(
-            "`{}` is damaged; it was left untouched: restore a backup, or move it away and start anew",
-            path.display()
-        )),
+        // While it is opened, no statement but a question about the head can fail for no better reason.
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::Unknown) => damaged(path),
         _ => StoreError::from(error),
     }
 }

@@ -93,6 +93,32 @@ fn commit(n: u32, reason: &str) -> Commit {
     }
 }
 
+/// New rows of one ledger, and an event.
+pub(super) fn commit_of_rows(expected: u64, rows: u32) -> Commit {
+    use crate::domain::account::{Scope, SourceKind};
+    use crate::domain::fact::FactSet;
+    use crate::domain::ledger::{Change, Memory, Party, Slot};
+    let memory = Memory {
+        ordinal: 1,
+        facts: FactSet::EMPTY,
+        rank: 1,
+        party: Party { cuit: u64::MAX, account: 7 },
+        details: u64::MAX,
+        sale: 0,
+        payment: 0,
+        missing_since: None,
+    };
+    let change = |n: u32| {
+        let id = EventId::of_notice(&["slot", &expected.to_string(), &n.to_string()]);
+        Change { slot: Slot::from_bytes(*id.as_bytes()), memories: [memory].into_iter().collect() }
+    };
+    let scope = Scope::Watched("x".to_owned());
+    let partition = Partition { account: AccountName::new("centro"), source: SourceKind::Links, scope };
+    let changes = (0..rows).map(change).collect();
+    let number = u32::try_from(expected).unwrap();
+    Commit { ledgers: vec![crate::store::LedgerWrite { partition, expected, changes }], ..commit(number, "row") }
+}
+
 fn erp(room: usize) -> Want {
     Want { destination: DestinationName::new("erp"), room, lease: LONG }
 }

@@ -2,6 +2,7 @@
 
 mod archive;
 mod watches;
+mod copy;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -45,6 +46,8 @@ struct Data {
     rejects: Vec<RejectRow>,
     /// The version of an account's watches, and the watches.
     watches: HashMap<AccountName, (u64, BTreeMap<WatchId, Watch>)>,
+    /// Of a copy that is not whole yet.
+    mark: Option<super::copy::Mark>,
 }
 
 #[derive(Debug, Default)]

@@ -5,19 +5,14 @@ use std::time::Duration;
 
 use redis::{Cmd, Value};
 
-use super::{RedisStore, keys, record, reply};
-use crate::domain::account::{AccountName, Partition};
-use crate::domain::ledger::{Ledger, Memories, Slot};
+use super::{RedisStore, keys, ledger, record, reply};
+use crate::domain::account::AccountName;
 use crate::domain::route::DestinationName;
-use crate::store::codec::{decode_memories, decode_state, encode_event, encode_memories, encode_reject, encode_state};
-use crate::store::{Commit, Committed, LedgerWrite, StoreError, VersionedState};
+use crate::store::codec::{CodecError, decode_state, encode_event, encode_reject, encode_state};
+use crate::store::{Commit, Committed, StoreError, VersionedState};
 
 /// Most rejects that a shard keeps; newer ones are counted as known until a sweep makes room.
 const MOST_REJECTS: u32 = 10_000;
-/// How many bytes of a slot are the field of its row: with Redis' two bytes of head and end these fill sixteen, the next
-/// size that the allocator has is thirty-two. The other bytes go before the memories. That two slots of one ledger share
-/// so many bytes of a cryptographic hash is no likelier than that they are equal by chance (2⁻¹¹² a pair).
-const FIELD: usize = 14;
 /// The longest time that is handed to Redis: a century. Longer ones overflow its sum of times.
 const CENTURY: Duration = Duration::from_secs(100 * 366 * 86_400);
 
@@ -26,59 +21,21 @@ pub(super) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.min(CENTURY).as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Ledgers of one account.
-///
-/// # Errors
-/// See [`StoreError`].
-pub(super) async fn ledgers(store: &RedisStore, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
-    if partitions.is_empty() {
-        return Ok(Vec::new());
-    }
-    let commands = partitions.iter().map(|partition| {
-        let mut command = redis::cmd("HGETALL");
-        command.arg(store.keys.ledger(partition));
-        command
-    });
-    store.link.ask(commands).await?.into_iter().map(ledger).collect()
-}
-
-fn ledger(value: Value) -> Result<Ledger, StoreError> {
-    let pairs = reply::pairs(value)?;
-    let mut version = 0;
-    let mut slots: Vec<(Slot, Memories)> = Vec::with_capacity(pairs.len());
-    for (field, value) in pairs {
-        let (field, value) = (reply::bytes(field)?, reply::bytes(value)?);
-        if field.is_empty() {
-            version = reply::parse(&value)?;
-            continue;
-        }
-        let (rest, memories) = value.split_at_checked(16 - FIELD).unwrap_or_default();
-        let slot = <[u8; 16]>::try_from([field.as_slice(), rest].concat())
-            .map_err(|_| StoreError::Unusable("a stored ledger is damaged".to_owned()))?;
-        let memories = decode_memories(memories).map_err(|error| StoreError::Unusable(error.to_string()))?;
-        slots.push((Slot::from_bytes(slot), memories));
-    }
-    Ok(Ledger::restore(version, slots))
-}
-
-/// A slot as the field of a hash, and what is left of it, which goes before the memories.
-fn halves(slot: &Slot) -> (&[u8], &[u8]) {
-    slot.as_bytes().split_at(FIELD)
-}
-
 /// The state of an account.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub(super) async fn account(store: &RedisStore, account: &AccountName) -> Result<VersionedState, StoreError> {
     let mut command = redis::cmd("HGET");
-    command.arg(store.keys.at(store.keys.shard_of(account), keys::ACCOUNTS)).arg(account.as_str());
+    let key = store.keys.at(store.keys.shard_of(account), keys::ACCOUNTS);
+    command.arg(&key).arg(account.as_str());
     let Some(bytes) = reply::maybe_bytes(store.link.ask_one(command).await?)? else {
         return Ok(VersionedState::default());
     };
-    let (version, state) = reply::split(&bytes)?;
-    let state = decode_state(state).map_err(|error| StoreError::Unusable(error.to_string()))?;
-    Ok(VersionedState { version: reply::parse(version)?, state })
+    let damaged = |_| reply::unreadable(&key, CodecError::Damaged("account state"));
+    let (version, state) = reply::split(&bytes).map_err(damaged)?;
+    let state = decode_state(state).map_err(|error| reply::unreadable(&key, error))?;
+    Ok(VersionedState { version: reply::parse(version).map_err(damaged)?, state })
 }
 
 /// Writes all of it or nothing.
@@ -88,8 +45,10 @@ pub(super) async fn account(store: &RedisStore, account: &AccountName) -> Result
 pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Committed, StoreError> {
     let value = store.link.run(&store.scripts.commit, call(store, commit)).await?;
     let values = reply::list(value)?;
-    // A refusal is one number alone.
-    let Ok([_, created, rejected]) = <[Value; 3]>::try_from(values) else { return Ok(Committed::Conflict) };
+    let [_, created, rejected] = match <[Value; 3]>::try_from(values) {
+        Ok(done) => done,
+        Err(refusal) => return refused(store, commit, &refusal),
+    };
     let created = reply::list(created)?
         .iter()
         .map(|number| Ok(reply::nth(&commit.announcements, reply::place(number)?)?.event.id))
@@ -99,6 +58,13 @@ pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Commit
         .map(|number| Ok(reply::nth(&commit.rejects, reply::place(number)?)?.fingerprint))
         .collect::<Result<_, StoreError>>()?;
     Ok(Committed::Done { created, rejected })
+}
+
+/// A conflict is one number alone; with another one beside it, the first is that of a ledger that cannot be read.
+fn refused(store: &RedisStore, commit: &Commit, refusal: &[Value]) -> Result<Committed, StoreError> {
+    let [number, _] = refusal else { return Ok(Committed::Conflict) };
+    let key = store.keys.ledger(&reply::nth(&commit.ledgers, reply::place(number)?)?.partition);
+    Err(reply::unreadable(&key, CodecError::Damaged("ledger")))
 }
 
 /// Destinations by the number that stands for them in a call, from 1.
@@ -162,8 +128,8 @@ fn call(store: &RedisStore, commit: &Commit) -> Cmd {
     for name in destinations.names() {
         command.arg(name.as_str());
     }
-    for ledger in &commit.ledgers {
-        add_ledger(&mut command, ledger);
+    for write in &commit.ledgers {
+        ledger::add_write(&mut command, write);
     }
     add_announcements(&mut command, commit, destinations.names(), &routes);
     for reject in &commit.rejects {
@@ -192,18 +158,6 @@ fn all_keys(store: &RedisStore, commit: &Commit, shard: u16, destinations: &[&De
     .chain(commit.ledgers.iter().map(|ledger| store.keys.ledger(&ledger.partition)))
     .chain(destinations.iter().map(|name| store.keys.due(shard, name)))
     .collect()
-}
-
-fn add_ledger(command: &mut Cmd, ledger: &LedgerWrite) {
-    let (removals, puts): (Vec<_>, Vec<_>) = ledger.changes.iter().partition(|change| change.memories.is_empty());
-    command.arg(ledger.expected).arg(ledger.expected.saturating_add(1)).arg(puts.len()).arg(removals.len());
-    for change in puts {
-        let (field, rest) = halves(&change.slot);
-        command.arg(field).arg([rest, encode_memories(&change.memories).as_slice()].concat());
-    }
-    for change in removals {
-        command.arg(halves(&change.slot).0);
-    }
 }
 
 fn add_announcements(command: &mut Cmd, commit: &Commit, names: &[&DestinationName], routes: &[Vec<usize>]) {

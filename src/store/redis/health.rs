@@ -14,18 +14,20 @@ use crate::store::StoreError;
 const FORM: u32 = 1;
 /// The oldest server that we are tried on (DESIGN §6).
 const OLDEST: (u32, u32) = (6, 2);
+/// The field of the mark of a copy that is being written, beside form and shards.
+pub(super) const COPY: &str = "copy";
 /// Between two looks at a server that is still loading.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// Waits until the server is ready, checks it, and reads or records the form. Returns the number of shards.
 ///
-/// The wait has no end of its own: the caller bounds it.
+/// `half`: a copy that is not whole yet is welcome. The wait has no end of its own: the caller bounds it.
 ///
 /// # Errors
 /// See [`super::RedisStore::connect`].
-pub(super) async fn meet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
+pub(super) async fn meet(link: &Link, prefix: &str, half: bool) -> Result<u16, StoreError> {
     loop {
-        match greet(link, prefix).await {
+        match greet(link, prefix, half).await {
             Err(StoreError::Unavailable(text, _)) if text.ends_with("(LOADING)") => tokio::time::sleep(AGAIN).await,
             Err(error) => return Err(trouble::at_first_contact(link.place(), error)),
             Ok(shards) => return Ok(shards),
@@ -33,7 +35,16 @@ pub(super) async fn meet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
     }
 }
 
-async fn greet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
+/// Whether a store was begun under the prefix.
+///
+/// # Errors
+/// See [`super::RedisStore::connect`].
+pub(super) async fn is_begun(link: &Link, prefix: &str) -> Result<bool, StoreError> {
+    let known = recorded(link, &Keys::meta(prefix)).await;
+    known.map(|known| known.0.is_some()).map_err(|error| trouble::at_first_contact(link.place(), error))
+}
+
+async fn greet(link: &Link, prefix: &str, half: bool) -> Result<u16, StoreError> {
     check_server(link).await?;
     let meta = Keys::meta(prefix);
     let mut known = recorded(link, &meta).await?;
@@ -55,6 +66,12 @@ async fn greet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
             link.place()
         )));
     }
+    if known.2 && !half {
+        return Err(StoreError::Unusable(format!(
+            "redis at {} holds a copy that is not whole yet under our prefix: run `store copy` again to finish it",
+            link.place()
+        )));
+    }
     known
         .1
         .and_then(|shards| u16::try_from(shards).ok())
@@ -67,12 +84,12 @@ async fn greet(link: &Link, prefix: &str) -> Result<u16, StoreError> {
         })
 }
 
-async fn recorded(link: &Link, meta: &str) -> Result<(Option<u32>, Option<u32>), StoreError> {
+async fn recorded(link: &Link, meta: &str) -> Result<(Option<u32>, Option<u32>, bool), StoreError> {
     let mut command = redis::cmd("HMGET");
-    command.arg(meta).arg("form").arg("shards");
-    let [form, shards] = reply::exactly(link.ask_one(command).await?)?;
+    command.arg(meta).arg("form").arg("shards").arg(COPY);
+    let [form, shards, copy] = reply::exactly(link.ask_one(command).await?)?;
     let number = |value| reply::maybe_bytes(value)?.map(|bytes| reply::parse(&bytes)).transpose();
-    Ok((number(form)?, number(shards)?))
+    Ok((number(form)?, number(shards)?, copy != redis::Value::Nil))
 }
 
 async fn check_server(link: &Link) -> Result<(), StoreError> {

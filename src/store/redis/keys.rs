@@ -40,6 +40,9 @@ pub(super) const DESTINATIONS: &str = "destinations";
 /// Account name → who may poll it, until when, with which fence.
 pub(super) const LEASES: &str = "leases";
 
+/// Between the shard and the account in the key of a ledger.
+const LEDGER: &str = "ledger:";
+
 /// Names keys.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
@@ -48,6 +51,9 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Where form and number of shards are recorded.
+    pub(super) const META: &str = "meta";
+
     /// For a store of that many shards. Braces in the prefix would be taken for the hash tag.
     pub(super) fn new(prefix: &str, shards: u16) -> Self {
         Self { prefix: prefix.replace('{', "%7B").replace('}', "%7D"), shards: shards.clamp(1, MOST_SHARDS) }
@@ -55,7 +61,7 @@ impl Keys {
 
     /// Where form and number of shards are recorded; it can be read before the number is known.
     pub(super) fn meta(prefix: &str) -> String {
-        Self::new(prefix, 1).at(0, "meta")
+        Self::new(prefix, 1).at(0, Self::META)
     }
 
     /// How many shards there are.
@@ -78,10 +84,36 @@ impl Keys {
         format!("{}:{{{shard}}}:{what}", self.prefix)
     }
 
-    /// Slot → memories ([`super::commit`] has the form), and under the empty field the version.
+    /// Number → group of rows ([`super::ledger`] has the form), and under the empty field the version.
     pub(super) fn ledger(&self, partition: &Partition) -> String {
-        let shard = self.shard_of(&partition.account);
-        self.at(shard, &format!("ledger:{}:{}", escaped(partition.account.as_str()), partition.key()))
+        self.ledger_named(&partition.account, &partition.key())
+    }
+
+    /// The same by the name of the partition below its account.
+    pub(super) fn ledger_named(&self, account: &AccountName, partition: &str) -> String {
+        self.at(self.shard_of(account), &format!("{LEDGER}{}:{partition}", escaped(account.as_str())))
+    }
+
+    /// A pattern that all keys of ledgers fit.
+    pub(super) fn every_ledger(&self) -> String {
+        // The prefix stands for itself: of the letters of a pattern it may hold none but these.
+        let mut pattern = String::new();
+        for letter in self.prefix.chars() {
+            if matches!(letter, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+                pattern.push('\\');
+            }
+            pattern.push(letter);
+        }
+        format!("{pattern}:{{*}}:{LEDGER}*")
+    }
+
+    /// The account and the partition of a ledger's key; `None` when it is none of ours.
+    pub(super) fn ledger_of(&self, key: &str) -> Option<(AccountName, String)> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?;
+        let (shard, rest) = rest.split_once("}:")?;
+        let (account, partition) = rest.strip_prefix(LEDGER)?.split_once(':')?;
+        let account = AccountName::new(&unescaped(account)?);
+        (shard.parse() == Ok(self.shard_of(&account))).then(|| (account, partition.to_owned()))
     }
 
     /// Id of a watch → watch, and under the empty field the version.
@@ -119,6 +151,21 @@ fn escaped(name: &str) -> String {
     out
 }
 
+/// What [`escaped`] was given.
+fn unescaped(text: &str) -> Option<String> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte == b'%' {
+            let digits = [bytes.next()?, bytes.next()?];
+            out.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+        } else {
+            out.push(byte);
+        }
+    }
+    String::from_utf8(out).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +184,19 @@ mod tests {
         assert_ne!(ledger("a:links/b", "c"), ledger("a", "b:links/c"));
         assert_ne!(ledger("a%3A", ""), ledger("a:", ""));
         assert!(ledger("ñandú 1", "x").ends_with(":ledger:ñandú%201:links/x"));
+    }
+
+    #[test]
+    fn a_ledger_is_found_by_its_key() {
+        let keys = Keys::new("p", SHARDS);
+        for (account, watched) in [("centro", "x"), ("a:links/b %", "c:d/{3}"), ("ñandú 1", "")] {
+            let found = keys.ledger_of(&ledger(account, watched)).unwrap();
+            assert_eq!(found, (AccountName::new(account), format!("links/{watched}")));
+        }
+        for other in ["q:{5}:ledger:centro:x", "p:{4}:ledger:centro:x", "p:{5}:events", "p", "p:{5}:ledger:centro"] {
+            assert_eq!(keys.ledger_of(other), None, "{other}");
+        }
+        assert_eq!(Keys::new("a-b", SHARDS).every_ledger(), "a\\-b:{*}:ledger:*");
     }
 
     #[test]

@@ -7,9 +7,11 @@
 
 mod archive;
 mod commit;
+mod copy;
 mod exchange;
 mod health;
 mod keys;
+mod ledger;
 mod link;
 mod record;
 mod reply;
@@ -26,6 +28,8 @@ use async_trait::async_trait;
 
 use self::keys::Keys;
 use self::link::{Link, Script};
+#[cfg(test)]
+pub(crate) use self::tests::Server as RedisServer;
 use super::{Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want};
 use crate::config::{RedisUrl, StoreConfig};
 use crate::domain::account::{AccountName, Partition};
@@ -44,17 +48,19 @@ struct Scripts {
     acquire: Script,
     release: Script,
     watch: Script,
+    load: Script,
 }
 
 impl Scripts {
     fn new() -> Self {
         let script = |body| Script::new(include_str!("lua/record.lua"), body);
         Self {
-            commit: script(include_str!("lua/commit.lua")),
+            commit: script(concat!(include_str!("lua/ledger.lua"), "\n", include_str!("lua/commit.lua"))),
             exchange: script(include_str!("lua/exchange.lua")),
             revive: script(include_str!("lua/revive.lua")),
             sweep: script(include_str!("lua/sweep.lua")),
             acquire: script(include_str!("lua/acquire.lua")),
+            load: Script::new("", include_str!("lua/load.lua")),
             release: Script::new("", include_str!("lua/release.lua")),
             watch: Script::new("", include_str!("lua/watch.lua")),
         }
@@ -78,8 +84,13 @@ impl RedisStore {
     /// [`StoreError::Unavailable`]: it cannot be reached or is not ready. [`StoreError::Unusable`]: the URL, the
     /// password, the server or what it holds is not for us. No text carries the password.
     pub async fn connect(config: &StoreConfig, url: &RedisUrl) -> Result<Self, StoreError> {
+        Self::connect_to(config, url, false).await
+    }
+
+    /// `half`: it may hold a copy that is not whole yet.
+    async fn connect_to(config: &StoreConfig, url: &RedisUrl, half: bool) -> Result<Self, StoreError> {
         let link = Link::new(url)?;
-        let met = tokio::time::timeout(CONNECT, health::meet(&link, &config.prefix)).await;
+        let met = tokio::time::timeout(CONNECT, health::meet(&link, &config.prefix, half)).await;
         let shards = met.unwrap_or_else(|_| {
             let text = format!("redis at {} was not ready within {} s", link.place(), CONNECT.as_secs());
             Err(StoreError::Unavailable(text, None))
@@ -92,7 +103,7 @@ impl RedisStore {
 #[async_trait]
 impl Store for RedisStore {
     async fn ledgers(&self, _account: &AccountName, partitions: &[Partition]) -> Result<Vec<Ledger>, StoreError> {
-        commit::ledgers(self, partitions).await
+        ledger::ledgers(self, partitions).await
     }
 
     async fn account(&self, account: &AccountName) -> Result<VersionedState, StoreError> {

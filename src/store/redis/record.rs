@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use crate::domain::delivery::{Attempt, DeathReason, DeliveryId, State};
 use crate::domain::event::EventId;
 use crate::domain::route::DestinationName;
-use crate::store::codec::decode_attempt;
+use crate::store::codec::{decode_attempt, encode_attempt};
+use crate::store::copy::EventRecord;
 use crate::store::{DeliveryView, StoreError};
 
 /// States as numbers; `record.lua` has the same.
@@ -28,6 +29,8 @@ pub(super) struct Record {
     pub(super) account: String,
     /// In the order in which they were announced.
     pub(super) deliveries: Vec<DeliveryView>,
+    /// Of the last lease of each.
+    pub(super) fences: Vec<u32>,
 }
 
 /// A new record but for its first sixteen bytes, which the script knows.
@@ -51,6 +54,43 @@ pub(super) fn rest_of_new(
     out
 }
 
+/// The record of an event that a copy brings, but for its sequence.
+pub(super) fn rest_of_copied(record: &EventRecord) -> Vec<u8> {
+    let detected = record.event.detected_at;
+    let mut out = Vec::with_capacity(128);
+    // Born when it was detected: each delivery has a time of its own.
+    out.extend_from_slice(&milliseconds(detected).to_le_bytes());
+    out.extend_from_slice(&detected.as_second().to_le_bytes());
+    out.extend_from_slice(&detected.subsec_nanosecond().unsigned_abs().to_le_bytes());
+    put_text(&mut out, record.owner.as_str());
+    put_length(&mut out, record.deliveries.len());
+    for delivery in &record.deliveries {
+        let (state, time) = match &delivery.state {
+            State::Pending { due } => (PENDING, milliseconds(*due)),
+            State::Held => (HELD, 0),
+            State::InFlight { until } => (IN_FLIGHT, milliseconds(*until)),
+            State::Delivered { at } => (DELIVERED, milliseconds(*at)),
+            State::Dead { at, reason: DeathReason::Exhausted } => (EXHAUSTED, milliseconds(*at)),
+            State::Dead { at, reason: DeathReason::Refused } => (REFUSED, milliseconds(*at)),
+        };
+        put_text(&mut out, delivery.destination.as_str());
+        out.push(state);
+        out.extend_from_slice(&delivery.attempts.to_le_bytes());
+        out.extend_from_slice(&delivery.fence.to_le_bytes());
+        out.extend_from_slice(&time.to_le_bytes());
+        // Nobody holds it: a lease that came over in flight ends by itself.
+        put_text(&mut out, "");
+        let last = delivery.last.as_ref().map(encode_attempt).unwrap_or_default();
+        put_length(&mut out, last.len());
+        out.extend_from_slice(&last);
+    }
+    out
+}
+
+fn milliseconds(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millisecond()).unwrap_or_default()
+}
+
 fn put_length(out: &mut Vec<u8>, length: usize) {
     out.extend_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
 }
@@ -68,12 +108,13 @@ pub(super) fn read(event: EventId, bytes: &[u8]) -> Result<Record, StoreError> {
     let damaged = || StoreError::Unusable("a stored record of deliveries is damaged".to_owned());
     let mut rest = bytes;
     let head = read_head(&mut rest).ok_or_else(damaged)?;
-    let mut deliveries = Vec::new();
+    let (mut deliveries, mut fences) = (Vec::new(), Vec::new());
     for _ in 0..head.count {
-        let (view, last) = read_delivery(&mut rest, event, &head).ok_or_else(damaged)?;
+        let (view, fence, last) = read_delivery(&mut rest, event, &head).ok_or_else(damaged)?;
+        fences.push(fence);
         deliveries.push(DeliveryView { last: last_attempt(last)?, ..view });
     }
-    Ok(Record { account: head.account, deliveries })
+    Ok(Record { account: head.account, deliveries, fences })
 }
 
 struct Head {
@@ -95,11 +136,11 @@ fn read_head(rest: &mut &[u8]) -> Option<Head> {
     Some(Head { born, detected, account, count: u32::from_le_bytes(take(rest)?) })
 }
 
-fn read_delivery<'a>(rest: &mut &'a [u8], event: EventId, head: &Head) -> Option<(DeliveryView, &'a [u8])> {
+fn read_delivery<'a>(rest: &mut &'a [u8], event: EventId, head: &Head) -> Option<(DeliveryView, u32, &'a [u8])> {
     let destination = DestinationName::new(&take_text(rest)?);
     let [state] = take(rest)?;
     let attempts = u32::from_le_bytes(take(rest)?);
-    take::<4>(rest)?;
+    let fence = u32::from_le_bytes(take(rest)?);
     let time = u64::from_le_bytes(take(rest)?);
     let at = instant(if time == 0 { head.born } else { time })?;
     take_bytes(rest)?;
@@ -114,7 +155,7 @@ fn read_delivery<'a>(rest: &mut &'a [u8], event: EventId, head: &Head) -> Option
         _ => return None,
     };
     let id = DeliveryId { event, destination };
-    Some((DeliveryView { id, state, attempts, last: None, detected_at: head.detected }, last))
+    Some((DeliveryView { id, state, attempts, last: None, detected_at: head.detected }, fence, last))
 }
 
 fn last_attempt(bytes: &[u8]) -> Result<Option<Attempt>, StoreError> {

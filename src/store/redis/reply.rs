@@ -5,9 +5,15 @@
 use redis::Value;
 
 use crate::store::StoreError;
+use crate::store::codec::CodecError;
 
 fn unexpected() -> StoreError {
     StoreError::Unusable("redis answered in an unexpected form; is it Redis 6.2 or newer?".to_owned())
+}
+
+/// What stands under a key cannot be read.
+pub(super) fn unreadable(key: &str, error: CodecError) -> StoreError {
+    StoreError::Unusable(format!("under the key `{key}`: {error}"))
 }
 
 /// A list.

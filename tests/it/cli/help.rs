@@ -18,6 +18,8 @@ const COMMANDS: [&str; 16] = [
     "report",
     "report day",
     "send-test",
+    "store",
+    "store copy",
     "sandbox",
     "completions",
 ];

@@ -2,6 +2,7 @@
 #![expect(clippy::expect_used, reason = "a test that cannot be set up must fail loudly")]
 
 mod beside;
+mod copies;
 mod help;
 mod lists;
 mod mistakes;

@@ -2,10 +2,11 @@
 -- KEYS: accounts, events, deliveries, log, settled, held, rejects, rejects by age, sequence, destinations,
 --       then the ledgers, then the due list of each destination.
 -- ARGV: account, ledgers, destinations, remember (ms), expected state version or '', new state, announcements, rejects,
---       most rejects, names of destinations; for each ledger: expected, next, puts, removals, the puts, the removals;
+--       most rejects, names of destinations; for each ledger: expected, next, changes, the changes (slot, memories);
 --       all (event id, event); all (score, rest of the record); all (held, count, destinations by number);
 --       all (reject key, reject).
--- Returns {0} for a conflict, else {1, numbers of new announcements, numbers of new rejects}.
+-- Returns {0} for a conflict, {number of a ledger, nothing} when that is damaged, else {1, numbers of new announcements,
+-- numbers of new rejects}.
 local account, ledgers, destinations, remember = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
 local announcements, rejects, most_rejects = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
 local at = 10 + destinations
@@ -17,32 +18,25 @@ if ARGV[5] ~= '' then
     return { 0 }
   end
 end
-local ledger_at = at
+local plans = {}
 for i = 1, ledgers do
-  if (redis.call('HGET', KEYS[10 + i], '') or '0') ~= ARGV[at] then
+  local header, changes = redis.call('HGET', KEYS[10 + i], ''), tonumber(ARGV[at + 2])
+  if (header and string.match(header, '^%d+') or '0') ~= ARGV[at] then
     return { 0 }
   end
-  at = at + 4 + 2 * tonumber(ARGV[at + 2]) + tonumber(ARGV[at + 3])
+  plans[i] = plan_ledger(KEYS[10 + i], header, ARGV[at + 1], at + 3, changes)
+  if not plans[i] then
+    return { i, false }
+  end
+  at = at + 3 + 2 * changes
 end
 
 if ARGV[5] ~= '' then
   redis.call('HSET', KEYS[1], account, ARGV[6])
 end
 for i = 1, ledgers do
-  local key, puts, removals = KEYS[10 + i], tonumber(ARGV[ledger_at + 2]), tonumber(ARGV[ledger_at + 3])
-  redis.call('HSET', key, '', ARGV[ledger_at + 1])
-  ledger_at = ledger_at + 4
-  local last = ledger_at + 2 * puts - 1
-  for from = ledger_at, last, PIECE do
-    redis.call('HSET', key, unpack(ARGV, from, math.min(from + PIECE - 1, last)))
-  end
-  ledger_at = last + 1
-  last = ledger_at + removals - 1
-  for from = ledger_at, last, PIECE do
-    redis.call('HDEL', key, unpack(ARGV, from, math.min(from + PIECE - 1, last)))
-  end
-  ledger_at = last + 1
-  redis.call('PEXPIRE', key, remember)
+  write_ledger(KEYS[10 + i], plans[i])
+  redis.call('PEXPIRE', KEYS[10 + i], remember)
 end
 
 local created = {}

@@ -1,5 +1,6 @@
 //! A real `redis-server` for each test, and the laws of a store upon it.
 
+mod damage;
 mod faults;
 mod layout;
 
@@ -18,14 +19,14 @@ use crate::store::conformance::{Harness, laws};
 
 /// A server on a socket in a folder of its own. It ends with the test, however the test ends: the shell that started it
 /// waits for our end of a pipe to close.
-pub(super) struct Server {
+pub(crate) struct Server {
     folder: TempDir,
     shell: Option<Child>,
     options: Vec<String>,
 }
 
 impl Server {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
@@ -76,7 +77,13 @@ impl Server {
         RedisUrl(format!("unix://{}/s", self.folder.path().display()))
     }
 
-    pub(super) async fn connect(&self, instance: &str) -> Result<RedisStore, StoreError> {
+    /// Under another prefix, with whatever is there.
+    pub(crate) async fn named(&self, instance: &str, prefix: &str) -> RedisStore {
+        let config = StoreConfig { prefix: prefix.to_owned(), ..config(&self.url(), instance) };
+        RedisStore::connect_target(&config, &self.url()).await.expect("the server runs")
+    }
+
+    pub(crate) async fn connect(&self, instance: &str) -> Result<RedisStore, StoreError> {
         RedisStore::connect(&config(&self.url(), instance), &self.url()).await
     }
 
@@ -88,6 +95,32 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test prints whatever else it is told")]
+impl RedisStore {
+    /// Says words to the server; the answer's values as bytes, pairs one after the other.
+    pub(crate) async fn tell(&self, words: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let mut command = redis::Cmd::new();
+        for word in words {
+            command.arg(word);
+        }
+        match self.link.ask_one(command).await.unwrap() {
+            redis::Value::Map(pairs) => pairs.into_iter().flat_map(|(a, b)| [bytes(a), bytes(b)]).collect(),
+            redis::Value::Array(values) | redis::Value::Set(values) => values.into_iter().map(bytes).collect(),
+            value => vec![bytes(value)],
+        }
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a test prints whatever else it is told")]
+fn bytes(value: redis::Value) -> Vec<u8> {
+    match value {
+        redis::Value::BulkString(bytes) => bytes,
+        redis::Value::SimpleString(text) => text.into_bytes(),
+        redis::Value::Int(number) => number.to_string().into_bytes(),
+        other => format!("{other:?}").into_bytes(),
     }
 }
 
