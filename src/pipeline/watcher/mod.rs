@@ -26,13 +26,13 @@ use crate::sources::{Agenda, Feedback, Source, SourceError, Task, Work};
 use crate::store::{Announcement, Store};
 
 /// For how long the right to poll is taken. Another replica takes over within that time after a crash.
-const LEASE: Duration = Duration::from_secs(25);
+const LEASE: Duration = Duration::from_secs(22);
 
 /// The right is renewed when it is older than that.
 const RENEW: Duration = Duration::from_secs(12);
 
 /// How often an account that another replica holds is asked for.
-const STANDBY: Duration = Duration::from_secs(5);
+const STANDBY: Duration = Duration::from_secs(4);
 
 /// The longest pause between two steps.
 const IDLE: Duration = Duration::from_secs(60);

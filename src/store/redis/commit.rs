@@ -90,7 +90,11 @@ pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Commit
     let values = reply::list(value)?;
     // A refusal is one number alone.
     let Ok([_, created, rejected]) = <[Value; 3]>::try_from(values) else { return Ok(Committed::Conflict) };
-    let created = reply::list(created)?
+    let created = reply::list(created)?;
+    if !created.is_empty() {
+        store.hints.set(store.keys.shard_of(&commit.account), true);
+    }
+    let created = created
         .iter()
         .map(|number| Ok(reply::nth(&commit.announcements, reply::place(number)?)?.event.id))
         .collect::<Result<_, StoreError>>()?;

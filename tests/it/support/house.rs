@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pregonero::clock::{Stopwatch, SystemClock};
-use pregonero::config::{Backend, RedisUrl, StoreConfig};
+use pregonero::config::{Backend, RedisTls, RedisUrl, StoreConfig};
 use pregonero::sandbox::{API_KEY, BOT_TOKEN, Face, PASSWORD, Ports, Sandbox, USERNAME, WEBHOOK_SECRET};
 use pregonero::store::Counts;
 use tempfile::TempDir;
@@ -163,7 +163,8 @@ events = ["*"]
             Some(server) => Backend::Redis(RedisUrl(server.url())),
             None => Backend::Embedded(self.path("store.db")),
         };
-        let config = StoreConfig { backend, prefix: String::from("pregonero"), instance: String::from("test") };
+        let (prefix, instance) = (String::from("pregonero"), String::from("test"));
+        let config = StoreConfig { backend, prefix, instance, tls: RedisTls::default() };
         let archive = pregonero::app::open_archive(&config).await.unwrap();
         archive.counts().await.unwrap()
     }
