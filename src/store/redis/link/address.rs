@@ -122,6 +122,10 @@ fn certificates(tls: &RedisTls) -> Result<Option<TlsCertificates>, StoreError> {
             .map_err(|error| StoreError::Unusable(format!("{} cannot be read: {error}", path.display())))
     };
     let root_cert = tls.ca_file.as_ref().map(read).transpose()?;
+    let begin = b"-----BEGIN CERTIFICATE-----";
+    if root_cert.as_ref().is_some_and(|text| !text.windows(begin.len()).any(|part| part == begin)) {
+        return Err(StoreError::Unusable("`store.ca_file` holds no certificate in PEM form".to_owned()));
+    }
     let client_tls = match &tls.client {
         Some((cert, key)) => Some(ClientTlsConfig { client_cert: read(cert)?, client_key: read(key)? }),
         None => None,

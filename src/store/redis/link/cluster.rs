@@ -302,7 +302,10 @@ impl Cluster {
             ("MOVED", Some((slot, to))) => {
                 let mut known = self.known();
                 known.is_stale = true;
-                known.map.moved(slot, to.clone());
+                if known.map.node(slot) != Some(&to) {
+                    known.map.moved(slot, to.clone());
+                    self.opened.fetch_add(1, Ordering::AcqRel);
+                }
                 Next::Again(Item { node: Some(to), asking: false, load: false, ..item })
             }
             ("ASK", Some((_, to))) => Next::Again(Item { node: Some(to), asking: true, load: false, ..item }),

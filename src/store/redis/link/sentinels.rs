@@ -43,7 +43,7 @@ impl Sentinels {
     pub(super) async fn connect(&self) -> Result<MultiplexedConnection, StoreError> {
         let mut answers: FuturesUnordered<_> = self.nodes.iter().map(|sentinel| self.named_by(sentinel)).collect();
         let mut tried = HashSet::new();
-        let mut last = None;
+        let (mut refused, mut is_unknown, mut away) = (None, false, None);
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(Some(master)) if tried.contains(&master) => {}
@@ -51,24 +51,19 @@ impl Sentinels {
                     Ok(connection) => return Ok(connection),
                     Err(error) => {
                         tried.insert(master);
-                        last = Some(error);
+                        refused = Some(error);
                     }
                 },
-                // One that lags behind may not know what the others know.
-                Ok(None) => {
-                    last.get_or_insert_with(|| {
-                        StoreError::Unusable(format!(
-                            "the sentinels know no service `{}`: check `store.url`",
-                            self.service
-                        ))
-                    });
-                }
-                Err(error) => {
-                    last.get_or_insert(error);
-                }
+                Ok(None) => is_unknown = true,
+                Err(error) => away = Some(error),
             }
         }
-        Err(last.unwrap_or_else(|| StoreError::Unavailable(format!("{}: no sentinel is named", self.place()), None)))
+        let unknown = || {
+            let text = format!("the sentinels know no service `{}`: check `store.url`", self.service);
+            is_unknown.then_some(StoreError::Unusable(text))
+        };
+        let nobody = || StoreError::Unavailable(format!("{}: no sentinel is named", self.place()), None);
+        Err(refused.or_else(unknown).or(away).unwrap_or_else(nobody))
     }
 
     async fn named_by(&self, sentinel: &Node) -> Result<Option<Node>, StoreError> {

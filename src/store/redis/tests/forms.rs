@@ -155,6 +155,7 @@ pub(super) async fn tls() -> Servers {
     };
     let authority = {
         let mut wanted = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        wanted.distinguished_name.push(rcgen::DnType::CommonName, "authority");
         wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let key = rcgen::KeyPair::generate().unwrap();
         write("ca.pem", wanted.self_signed(&key).unwrap().pem());
@@ -162,7 +163,8 @@ pub(super) async fn tls() -> Servers {
     };
     for name in ["server", "client"] {
         let key = rcgen::KeyPair::generate().unwrap();
-        let wanted = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        let mut wanted = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        wanted.distinguished_name.push(rcgen::DnType::CommonName, name);
         write(&format!("{name}.pem"), wanted.signed_by(&key, &authority).unwrap().pem());
         write(&format!("{name}.key"), key.serialize_pem());
     }

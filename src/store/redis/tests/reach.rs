@@ -49,7 +49,7 @@ async fn a_certificate_that_is_not_trusted_is_refused() {
     assert!(!refused(&plain, RedisTls::default()).await.is_empty());
     let key = servers.folder.path().join("client.key");
     let wrong = RedisTls { ca_file: Some(key), client: None };
-    assert!(refused(&url, wrong).await.contains("store.url"));
+    assert!(refused(&url, wrong).await.contains("holds no certificate"));
 }
 
 #[tokio::test]
