@@ -14,5 +14,6 @@ mod crashes;
 mod demo;
 mod outages;
 mod peers;
+mod redis_forms;
 mod replicas;
 mod support;

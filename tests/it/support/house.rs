@@ -57,6 +57,8 @@ pub(crate) struct House {
     folder: TempDir,
     pub(crate) sandbox: Sandbox,
     pub(crate) redis: Option<Server>,
+    /// The store, where it is neither of these.
+    elsewhere: Option<String>,
 }
 
 impl House {
@@ -67,7 +69,18 @@ impl House {
             Memory::Redis => Some(Server::start().await),
         };
         let sandbox = Sandbox::start(Ports::default(), Arc::new(SystemClock), seed).await.unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), sandbox, redis }
+        Self { folder: tempfile::tempdir().unwrap(), sandbox, redis, elsewhere: None }
+    }
+
+    /// An empty world, and a store that the test has built.
+    pub(crate) async fn upon(url: String, seed: u64) -> Self {
+        let house = Self::build(Memory::File, seed).await;
+        Self { elsewhere: Some(url), ..house }
+    }
+
+    /// Where a Redis is, if it is one.
+    fn redis_url(&self) -> Option<String> {
+        self.elsewhere.clone().or_else(|| self.redis.as_ref().map(Server::url))
     }
 
     /// A path in its folder.
@@ -84,8 +97,8 @@ impl House {
 
     fn config(&self, plan: &Plan, port: u16) -> String {
         let Plan { instance, top, telepagos, sipago, .. } = plan;
-        let store = match &self.redis {
-            Some(server) => server.url(),
+        let store = match self.redis_url() {
+            Some(url) => url,
             None => format!("file:{}", self.path("store.db").display()),
         };
         let (telepagos_url, sipago_url) = (self.sandbox.telepagos_url(), self.sandbox.sipago_url());
@@ -159,8 +172,8 @@ events = ["*"]
 
     /// What the store holds, as an operator's command reads it.
     pub(crate) async fn counts(&self) -> Counts {
-        let backend = match &self.redis {
-            Some(server) => Backend::Redis(RedisUrl(server.url())),
+        let backend = match self.redis_url() {
+            Some(url) => Backend::Redis(RedisUrl(url)),
             None => Backend::Embedded(self.path("store.db")),
         };
         let (prefix, instance) = (String::from("pregonero"), String::from("test"));

@@ -34,7 +34,7 @@ pub(crate) async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -
 }
 
 /// Starts a program that dies with the thread that starts it, where the system can do that, and with its handle anywhere.
-fn guarded(program: &str, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Child {
+pub(crate) fn guarded(program: &str, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Child {
     let guard = r#"if command -v setpriv >/dev/null; then exec setpriv --pdeathsig KILL -- "$@"; else exec "$@"; fi"#;
     let mut command = Command::new("sh");
     command.args(["-c", guard, "sh", program]).args(arguments);
@@ -43,7 +43,7 @@ fn guarded(program: &str, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> C
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there are free ports");
     listener.local_addr().expect("it is bound").port()
 }
