@@ -12,7 +12,8 @@ use super::problem::{Read, nearest};
 use super::section::{Field, Section};
 use super::values;
 use super::{
-    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, RedisTls, RedisUrl, SmtpConfig, SmtpSecurity, StoreConfig,
+    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, RedisTls, RedisUrl, SmtpConfig, SmtpSecurity,
+    StoreConfig,
 };
 use super::{accounts, destinations};
 
@@ -20,16 +21,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 const DECADE: Duration = Duration::from_secs(3_653 * 86_400);
 
 /// Where a Redis may be. `redis+unix` and `unix` are a socket file.
-const REDIS_SCHEMES: [&str; 8] = [
-    "redis",
-    "rediss",
-    "redis+unix",
-    "unix",
-    "redis+sentinel",
-    "rediss+sentinel",
-    "redis+cluster",
-    "rediss+cluster",
-];
+const REDIS_SCHEMES: [&str; 8] =
+    ["redis", "rediss", "redis+unix", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
 
 /// What tells this process from its neighbours when no `instance` is written.
 pub(super) struct Whereabouts {

@@ -6,7 +6,7 @@ use crate::support::{House, Load, Memory, Plan, until, webhooks_by_id};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// The right to poll an account is leased for 25 s and asked for every 5 s.
+/// The right to poll an account is leased for 22 s and asked for every 4 s.
 const TAKEN_OVER: Duration = Duration::from_secs(40);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,7 +25,7 @@ use crate::domain::retry::backoff;
 use crate::sources::{Agenda, Feedback, Source, SourceError, Task, Work};
 use crate::store::{Announcement, Store};
 
-/// For how long the right to poll is taken. Another replica takes over within that time after a crash.
+/// For how long the right to poll is taken. Another replica takes over within that time and [`STANDBY`] after a crash.
 const LEASE: Duration = Duration::from_secs(22);
 
 /// The right is renewed when it is older than that.

@@ -265,7 +265,8 @@ mod tests {
     #[test]
     fn whoever_is_left_out_is_first_another_time() {
         let wishes: Vec<_> = (0..16).map(|shard| (shard, usize::MAX)).collect();
-        let served = |turn| divide(3, &wishes, turn).into_iter().filter(|(_, share)| *share > 0).map(|(shard, _)| shard);
+        let served =
+            |turn| divide(3, &wishes, turn).into_iter().filter(|(_, share)| *share > 0).map(|(shard, _)| shard);
         let all: std::collections::BTreeSet<u16> = (0..16).flat_map(served).collect();
         assert_eq!(all.len(), 16);
     }

@@ -118,8 +118,7 @@ fn unreadable(form: &str) -> StoreError {
 
 fn certificates(tls: &RedisTls) -> Result<Option<TlsCertificates>, StoreError> {
     let read = |path: &std::path::PathBuf| {
-        std::fs::read(path)
-            .map_err(|error| StoreError::Unusable(format!("{} cannot be read: {error}", path.display())))
+        std::fs::read(path).map_err(|error| StoreError::Unusable(format!("{} cannot be read: {error}", path.display())))
     };
     let root_cert = tls.ca_file.as_ref().map(read).transpose()?;
     let begin = b"-----BEGIN CERTIFICATE-----";
@@ -161,7 +160,8 @@ impl<'a> Parts<'a> {
     }
 
     fn sentinels(self, secure: bool, certificates: Option<TlsCertificates>) -> Result<Address, StoreError> {
-        let (service, database) = self.path.trim_matches('/').split_once('/').unwrap_or((self.path.trim_matches('/'), "0"));
+        let (service, database) =
+            self.path.trim_matches('/').split_once('/').unwrap_or((self.path.trim_matches('/'), "0"));
         let login = self.login(database).filter(|_| !service.is_empty()).ok_or_else(|| unreadable(SENTINEL))?;
         let (mut user, mut password) = (None, None);
         let query = Url::parse(&format!("redis://localhost/?{}", self.query)).map_err(|_| unreadable(SENTINEL))?;

@@ -8,16 +8,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use futures_util::future::join_all;
 use futures_util::stream::FuturesUnordered;
-use futures_util::StreamExt as _;
 use redis::{Cmd, Value};
 
-use super::super::trouble;
-use super::Script;
 use super::address::{self, Forge, Node};
 use super::line::{Dial, Line, pipeline};
 use super::slots::{self, Map};
+use super::{Script, checked};
 use crate::store::StoreError;
 
 /// How often a command is sent at the most: elsewhere, with its script, or once more while its slot moves.
@@ -162,14 +161,15 @@ impl Cluster {
         command.arg("SLOTS");
         let place = address::text(node);
         let asked = tokio::time::timeout(TELL, self.send_to(node, vec![command])).await;
-        let values = asked
-            .unwrap_or_else(|_| Err(StoreError::Unavailable(format!("redis at {place} gave no answer in time"), None)))?;
-        let map = match values.into_iter().next().unwrap_or_default() {
-            Value::ServerError(error) => return Err(trouble::of_server(&place, &error)),
-            value => Map::read(value, node)?,
-        };
+        let values = asked.unwrap_or_else(|_| {
+            Err(StoreError::Unavailable(format!("redis at {place} gave no answer in time"), None))
+        })?;
+        let map = Map::read(checked(&place, values.into_iter().next().unwrap_or_default())?, node)?;
         if map.nodes().is_empty() {
-            return Err(StoreError::Unavailable(format!("redis at {place} knows nobody who serves (CLUSTERDOWN)"), None));
+            return Err(StoreError::Unavailable(
+                format!("redis at {place} knows nobody who serves (CLUSTERDOWN)"),
+                None,
+            ));
         }
         Ok(map)
     }
@@ -208,7 +208,7 @@ impl Cluster {
             let mut moving = false;
             for (node, items_, values) in join_all(trips).await {
                 for (item, value) in items_.into_iter().zip(values) {
-                    match self.follow(&node, item, value, script.is_some()) {
+                    match self.follow(&node, &item, value, script.is_some()) {
                         Next::Done(place, answer) => fill(&mut answers, place, answer),
                         Next::Again(item) => items.push(item),
                         Next::Later(item) => {
@@ -249,7 +249,9 @@ impl Cluster {
         match error {
             Some(StoreError::Unusable(text)) => StoreError::Unusable(text.clone()),
             Some(StoreError::Unavailable(text, _)) => StoreError::Unavailable(text.clone(), None),
-            None => StoreError::Unavailable(format!("{}: a slot is served by nobody (CLUSTERDOWN)", self.place()), None),
+            None => {
+                StoreError::Unavailable(format!("{}: a slot is served by nobody (CLUSTERDOWN)", self.place()), None)
+            }
         }
     }
 
@@ -285,7 +287,7 @@ impl Cluster {
     }
 
     /// What an answer means for its command.
-    fn follow(&self, node: &Node, item: Item, answer: Answer, has_script: bool) -> Next {
+    fn follow(&self, node: &Node, item: &Item, answer: Answer, has_script: bool) -> Next {
         let error = match answer {
             Ok(Value::ServerError(error)) => error,
             answer => return Next::Done(item.place, answer),
@@ -298,6 +300,7 @@ impl Cluster {
             let host = if host.is_empty() || host == "?" { node.0.clone() } else { host.to_owned() };
             Some((slot.parse().ok()?, (host, port.parse().ok()?)))
         };
+        let Item { place, asking, load, .. } = *item;
         match (error.code(), elsewhere()) {
             ("MOVED", Some((slot, to))) => {
                 let mut known = self.known();
@@ -306,18 +309,18 @@ impl Cluster {
                     known.map.moved(slot, to.clone());
                     self.opened.fetch_add(1, Ordering::AcqRel);
                 }
-                Next::Again(Item { node: Some(to), asking: false, load: false, ..item })
+                Next::Again(Item { place, node: Some(to), asking: false, load: false })
             }
-            ("ASK", Some((_, to))) => Next::Again(Item { node: Some(to), asking: true, load: false, ..item }),
-            ("TRYAGAIN", _) => Next::Later(Item { node: None, asking: false, load: false, ..item }),
-            ("NOSCRIPT", _) if has_script && !item.load => {
-                Next::Again(Item { node: Some(node.clone()), load: true, ..item })
+            ("ASK", Some((_, to))) => Next::Again(Item { place, node: Some(to), asking: true, load: false }),
+            ("TRYAGAIN", _) => Next::Later(Item { place, node: None, asking: false, load: false }),
+            ("NOSCRIPT", _) if has_script && !load => {
+                Next::Again(Item { place, node: Some(node.clone()), asking, load: true })
             }
             ("CLUSTERDOWN" | "MASTERDOWN", _) => {
                 self.suspect(node);
-                Next::Done(item.place, Ok(Value::ServerError(error)))
+                Next::Done(place, Ok(Value::ServerError(error)))
             }
-            _ => Next::Done(item.place, Ok(Value::ServerError(error))),
+            _ => Next::Done(place, Ok(Value::ServerError(error))),
         }
     }
 }

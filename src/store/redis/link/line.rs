@@ -31,7 +31,7 @@ pub(super) enum Dial {
     /// To that server.
     Server(Box<Client>),
     /// To whom the sentinels name.
-    Sentinels(Sentinels),
+    Sentinels(Box<Sentinels>),
 }
 
 #[derive(Default)]

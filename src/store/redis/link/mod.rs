@@ -89,7 +89,7 @@ impl Link {
             Address::Sentinels { ask, serve, nodes, service } => {
                 let sentinels = Sentinels::new(ask, serve, nodes, service);
                 let place = sentinels.place();
-                let line = Line::new(Dial::Sentinels(sentinels), place.clone(), Arc::clone(&opened));
+                let line = Line::new(Dial::Sentinels(Box::new(sentinels)), place.clone(), Arc::clone(&opened));
                 (Form::One(Box::new(line)), place)
             }
             Address::Cluster(forge, seeds) => {
@@ -223,14 +223,17 @@ async fn run_on(line: &Line, script: &Script, calls: Vec<Cmd>) -> Result<Vec<Val
     if calls.is_empty() {
         return Ok(Vec::new());
     }
+    if calls.len() > 1 {
+        // Called together are those that are called rarely: the script is sent along.
+        let values = line.send(&pipeline(std::iter::once(script.load()).chain(calls))).await?;
+        return Ok(values.into_iter().skip(1).collect());
+    }
     let calls = pipeline(calls);
     let values = line.send(&calls).await?;
     let is_unknown = |value: &Value| matches!(value, Value::ServerError(error) if trouble::is_unknown_script(error));
     if !values.iter().any(is_unknown) {
         return Ok(values);
     }
-    // A server that knows it at one call of these and not at the next was told to forget in between: what was answered
-    // stands, the calls may be repeated all the same.
     let loaded = line.send(&pipeline([script.load()])).await?;
     for value in loaded {
         checked(line.place(), value)?;
@@ -238,9 +241,10 @@ async fn run_on(line: &Line, script: &Script, calls: Vec<Cmd>) -> Result<Vec<Val
     line.send(&calls).await
 }
 
+/// An answer that is none of an error.
 fn checked(place: &str, value: Value) -> Result<Value, StoreError> {
-    match value {
-        Value::ServerError(error) => Err(trouble::of_server(place, &error)),
-        value => Ok(value),
+    if let Value::ServerError(error) = &value {
+        return Err(trouble::of_server(place, error));
     }
+    Ok(value)
 }

@@ -10,6 +10,7 @@ use redis::{Cmd, Value};
 
 use super::super::{reply, trouble};
 use super::address::{Forge, Node, text};
+use super::checked;
 use super::line::{bounds, pipeline};
 use crate::store::StoreError;
 
@@ -98,8 +99,5 @@ async fn one(forge: &Forge, node: &Node, command: Cmd) -> Result<(MultiplexedCon
     let fault = |error| trouble::of_client(&place, error);
     let mut connection = client.get_multiplexed_async_connection_with_config(&bounds()).await.map_err(fault)?;
     let values = connection.send_packed_commands(&pipeline([command]), 0, 1).await.map_err(fault)?;
-    match values.into_iter().next().unwrap_or_default() {
-        Value::ServerError(error) => Err(trouble::of_server(&place, &error)),
-        value => Ok((connection, value)),
-    }
+    Ok((connection, checked(&place, values.into_iter().next().unwrap_or_default())?))
 }

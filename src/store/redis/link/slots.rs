@@ -23,10 +23,8 @@ pub(super) fn of_key(key: &[u8]) -> u16 {
 
 /// The slot of the key that a command of ours names; `None`: it is about the server.
 pub(super) fn of(command: &Cmd) -> Option<u16> {
-    let mut arguments = command.args_iter().filter_map(|argument| match argument {
-        Arg::Simple(bytes) => Some(bytes),
-        _ => None,
-    });
+    let mut arguments =
+        command.args_iter().filter_map(|argument| if let Arg::Simple(bytes) = argument { Some(bytes) } else { None });
     let key = match arguments.next()? {
         b"CONFIG" | b"INFO" | b"KEYS" | b"SCRIPT" => return None,
         b"EVALSHA" => arguments.nth(2),
@@ -105,7 +103,11 @@ mod tests {
     fn slots_are_those_of_the_specification() {
         assert_eq!(of_key(b"123456789"), 0x31C3);
         for key in ["pregonero:{7}:log", "a", "", "{}x", "}{", "x{15}y{3}", "{a"] {
-            assert_eq!(redis::cluster_routing::Slot::new(of_key(key.as_bytes())), Some(redis::cluster_routing::Slot::for_key(key)), "{key}");
+            assert_eq!(
+                redis::cluster_routing::Slot::new(of_key(key.as_bytes())),
+                Some(redis::cluster_routing::Slot::for_key(key)),
+                "{key}"
+            );
         }
     }
 

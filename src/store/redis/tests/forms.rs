@@ -118,7 +118,7 @@ pub(super) async fn cluster() -> Servers {
     }
     let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let config = config(&RedisUrl(format!("redis+cluster://{}", hosts.join(","))), "one");
-    Servers { folder, shells, ports, config }
+    Servers { shells, folder, ports, config }
 }
 
 fn tell_text(port: u16, words: &[&str]) -> String {
@@ -141,7 +141,7 @@ pub(super) async fn sentinel() -> Servers {
     // Nobody is at the first; one that answers is enough.
     let url = format!("redis+sentinel://127.0.0.1:1,127.0.0.1:{own}/caja/2");
     let config = config(&RedisUrl(url), "one");
-    Servers { folder, shells: vec![master, sentinel], ports: vec![port, own], config }
+    Servers { shells: vec![master, sentinel], folder, ports: vec![port, own], config }
 }
 
 /// A server that speaks TLS only, with an authority of its own, and asks for a certificate.
@@ -179,7 +179,7 @@ pub(super) async fn tls() -> Servers {
     let (shell, port) = listening(folder.path(), &options).await;
     let tls = RedisTls { ca_file: Some(path("ca.pem")), client: Some((path("client.pem"), path("client.key"))) };
     let config = StoreConfig { tls, ..config(&RedisUrl(format!("rediss://127.0.0.1:{port}/1")), "one") };
-    Servers { folder, shells: vec![shell], ports: vec![port], config }
+    Servers { shells: vec![shell], folder, ports: vec![port], config }
 }
 
 /// The line of the manual that makes our user.
@@ -196,7 +196,7 @@ pub(super) async fn acl() -> Servers {
     let line: Vec<_> = rights().into_iter().map(|word| if word == "~pregonero:*" { "~p*" } else { word }).collect();
     tell(port, &line);
     let config = config(&RedisUrl(format!("redis://pregonero:PASSWORD@127.0.0.1:{port}/0")), "one");
-    Servers { folder, shells: vec![shell], ports: vec![port], config }
+    Servers { shells: vec![shell], folder, ports: vec![port], config }
 }
 
 /// A law's view of shared servers.

@@ -57,7 +57,9 @@ async fn sentinels_that_know_no_master_are_told_from_those_that_are_away() {
     let servers = sentinel().await;
     let url = servers.url().0;
     assert!(refused(&url.replace("/caja/", "/otra/"), RedisTls::default()).await.contains("know no service `otra`"));
-    assert!(refused("redis+sentinel://:geheim-7@127.0.0.1:1/caja", RedisTls::default()).await.contains("is it running"));
+    assert!(
+        refused("redis+sentinel://:geheim-7@127.0.0.1:1/caja", RedisTls::default()).await.contains("is it running")
+    );
     let direct = format!("redis://127.0.0.1:{}", servers.ports[1]);
     assert!(refused(&direct, RedisTls::default()).await.contains("is a sentinel"));
 }
