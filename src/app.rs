@@ -209,10 +209,7 @@ pub async fn copy_store(
 /// In words for the operator, with what to do.
 pub fn check_store(config: &StoreConfig) -> Result<(), String> {
     match &config.backend {
-        Backend::Redis(url) if ["redis+sentinel:", "redis+cluster:"].iter().any(|scheme| url.0.starts_with(scheme)) => {
-            Err(String::from("store.url: this release speaks to one Redis server only; write redis:// or rediss://"))
-        }
-        Backend::Redis(_) => Ok(()),
+        Backend::Redis(url) => RedisStore::check(config, url).map_err(|error| error.to_string()),
         Backend::Embedded(path) => match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             Some(folder) if !folder.is_dir() => {
                 Err(format!("store.url: there is no folder {}; create it, or name another", folder.display()))

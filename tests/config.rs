@@ -43,7 +43,9 @@ impl Place {
         let folder = TempDir::new().expect("a temporary folder");
         let place = Self { folder, variables: Vec::new() };
         place.write("secrets/telepagos", "file-secret\n");
-        place.write("secrets/mail-ca.pem", "");
+        for file in ["mail-ca.pem", "redis-ca.pem", "redis-client.pem", "redis-client.key"] {
+            place.write(&format!("secrets/{file}"), "");
+        }
         place.write("credentials/smtp", "smtp-secret\n");
         place.write("credentials/bot", "123456:credential-secret\n");
         place.write("config.toml", text);

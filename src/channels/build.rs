@@ -121,6 +121,7 @@ mod tests {
                 backend: Backend::Embedded(PathBuf::new()),
                 prefix: String::new(),
                 instance: String::new(),
+                tls: crate::config::RedisTls::default(),
             },
             http: HttpConfig { listen: None, token: None },
             telepagos: Vec::new(),

@@ -12,7 +12,7 @@ use super::problem::{Read, nearest};
 use super::section::{Field, Section};
 use super::values;
 use super::{
-    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, Nightly, RedisUrl, SmtpConfig, SmtpSecurity,
+    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, Nightly, RedisTls, RedisUrl, SmtpConfig, SmtpSecurity,
     StoreConfig,
 };
 use super::{accounts, destinations};
@@ -20,8 +20,9 @@ use super::{accounts, destinations};
 const DAY: Duration = Duration::from_secs(86_400);
 const DECADE: Duration = Duration::from_secs(3_653 * 86_400);
 
-/// Where a Redis may be. `redis+unix` is a socket file.
-const REDIS_SCHEMES: [&str; 5] = ["redis", "rediss", "redis+unix", "redis+sentinel", "redis+cluster"];
+/// Where a Redis may be. `redis+unix` and `unix` are a socket file.
+const REDIS_SCHEMES: [&str; 8] =
+    ["redis", "rediss", "redis+unix", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"];
 
 /// What tells this process from its neighbours when no `instance` is written.
 pub(super) struct Whereabouts {
@@ -175,13 +176,21 @@ fn store(section: &Section<'_>, listen: Option<SocketAddr>, whereabouts: &Wherea
         let fits = text.len() <= 128 && text.chars().all(|c| c.is_ascii_graphic() && !"{}".contains(c));
         if fits { Ok(text.to_owned()) } else { Err(field.wrong("is no name", "use letters, digits, `-`, `:` and `.`")) }
     });
+    let [ca_file, cert_file, key_file] = ["ca_file", "cert_file", "key_file"].map(|key| section.optional(key, pem));
     section.refuse_unknown_keys();
+    let client = match (cert_file?, key_file?) {
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => None,
+        (Some(_), None) => return Err(section.wrong("key_file", "is missing", "name the key of `cert_file`")),
+        (None, Some(_)) => return Err(section.wrong("cert_file", "is missing", "name the certificate of `key_file`")),
+    };
+    let tls = RedisTls { ca_file: ca_file?, client };
     let instance = instance?.unwrap_or_else(|| match listen {
         // Only one living process can listen there, and it will again after a restart.
         Some(listen) if listen.port() != 0 => format!("{}:{}", whereabouts.host, listen.port()),
         _ => format!("{}:{}", whereabouts.host, whereabouts.file),
     });
-    Ok(StoreConfig { backend: backend?, prefix: prefix?, instance })
+    Ok(StoreConfig { backend: backend?, prefix: prefix?, instance, tls })
 }
 
 /// The URL may hold a password: nothing of it is ever shown.
@@ -216,6 +225,12 @@ fn backend(field: &Field<'_>) -> Read<Backend> {
     Ok(Backend::Redis(RedisUrl(text.to_owned())))
 }
 
+/// A file of certificates, or of a key.
+fn pem(field: &Field<'_>) -> Read<PathBuf> {
+    let path = field.path()?;
+    if path.is_file() { Ok(path) } else { Err(field.wrong("is no file", "name a PEM file that can be read")) }
+}
+
 /// What the URL of a relay says.
 struct Relay {
     host: String,
@@ -236,10 +251,7 @@ fn smtp(section: &Section<'_>) -> Read<SmtpConfig> {
         }
         Err(field.wrong("is no mail address", "write `name@host` or `Name <name@host>`"))
     });
-    let ca_file = section.optional("ca_file", |field| {
-        let path = field.path()?;
-        if path.is_file() { Ok(path) } else { Err(field.wrong("is no file", "name a PEM file that can be read")) }
-    });
+    let ca_file = section.optional("ca_file", pem);
     section.refuse_unknown_keys();
     let (relay, password) = (relay?, password?);
     let credentials = match (relay.user, password) {

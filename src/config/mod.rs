@@ -111,6 +111,17 @@ pub struct StoreConfig {
     pub prefix: String,
     /// Name of this daemon among those that share a store; unique per living process and the same after a restart.
     pub instance: String,
+    /// Certificates for `rediss://`.
+    pub tls: RedisTls,
+}
+
+/// Certificates for `rediss://`; PEM files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RedisTls {
+    /// Whom to trust instead of the system's authorities.
+    pub ca_file: Option<PathBuf>,
+    /// Our own certificate and its key.
+    pub client: Option<(PathBuf, PathBuf)>,
 }
 
 /// Which back-end.
@@ -118,7 +129,7 @@ pub struct StoreConfig {
 pub enum Backend {
     /// `file:` — SQLite.
     Embedded(PathBuf),
-    /// `redis://` and its relatives, as written (it may hold a password: never log it).
+    /// `redis://` and its relatives (TLS, sentinels, cluster, socket), as written (it may hold a password: never log it).
     Redis(RedisUrl),
 }
 

@@ -48,6 +48,8 @@ fn of_globals() -> Vec<Mistake> {
         ("[[store]]\nurl = \"x\"".into(), "store", "a line of its own"),
         ("webhook = \"x\"".into(), "webhook", "two brackets"),
         ("[store]\nurl = \"postgres://x\"".into(), "store.url", "redis://127.0.0.1"),
+        ("[store]\nca_file = \"none.pem\"".into(), "store.ca_file", "is no file"),
+        ("[store]\ncert_file = \"config.toml\"".into(), "store.key_file", "is missing"),
         ("[store]\nurl = \"reds://x\"".into(), "store.url", "did you mean `redis://`?"),
         ("[store]\nurl = \"file:\"".into(), "store.url", "names no file"),
         ("[store]\nprefix = \"{x}\"".into(), "store.prefix", "in front of keys"),
@@ -137,6 +139,8 @@ fn what_is_allowed_is_not_refused() {
         "[http]\nlisten = \"[::1]:8780\"\n".to_owned(),
         "[http]\nlisten = \"0.0.0.0:8780\"\ntoken = { env = \"PREGONERO_TOKEN\" }\n".to_owned(),
         "[store]\nurl = \"redis+sentinel://a:26379,b:26379/main/0\"\n".to_owned(),
+        "[store]\nurl = \"rediss+cluster://ana:secret@a,b:7000\"\n".to_owned(),
+        "[store]\nurl = \"unix:///run/redis.sock\"\n".to_owned(),
         "[store]\nurl = \"redis://:secret@127.0.0.1:6379/0\"\n".to_owned(),
         "\u{feff}late_after = \"2h\"\r\n".to_owned(),
     ];

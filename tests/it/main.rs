@@ -15,6 +15,7 @@ mod crashes;
 mod demo;
 mod outages;
 mod peers;
+mod redis_forms;
 mod replicas;
 mod simulation;
 mod stopping;

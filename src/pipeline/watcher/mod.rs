@@ -29,17 +29,13 @@ use crate::store::{Announcement, Store};
 
 /// For how long the right to poll is taken. After a crash another replica takes over within that time and one
 /// [`STANDBY`], which is less than 30 s.
-const LEASE: Duration = Duration::from_secs(20);
+const LEASE: Duration = Duration::from_secs(22);
 
 /// The right is renewed when it is older than that.
-const RENEW: Duration = Duration::from_secs(10);
+const RENEW: Duration = Duration::from_secs(12);
 
 /// How often an account that another replica holds is asked for.
-const STANDBY: Duration = Duration::from_secs(5);
-
-/// The longest pause between two steps: well within the lease, so that an idle holder stays the holder. Else its peers
-/// would poll in turns with it, each at a rate and with a burst of its own.
-const IDLE: Duration = Duration::from_secs(18);
+const STANDBY: Duration = Duration::from_secs(4);
 
 /// Told of every announcement that was committed.
 pub trait Listener: Send + Sync + std::fmt::Debug {
@@ -161,11 +157,17 @@ impl Watcher {
             Err(error) => return self.store_backoff(&error),
         };
         let next = self.agenda.next(now, today, read_through);
-        let Some(work) = next.work else { return next.wait.min(IDLE) };
+        let Some(work) = next.work else { return next.wait.min(self.until_renewal()) };
         if !self.prepared && work.is_listing() && !self.prepare(&work).await {
             return Duration::ZERO;
         }
         self.work(&work).await
+    }
+
+    /// How long the lease needs no renewal. Nobody waits longer: an idle holder that let it lapse would poll in turns with
+    /// its peers, each at a rate and with a burst of its own.
+    fn until_renewal(&self) -> Duration {
+        self.held_since.map_or(Duration::ZERO, |since| RENEW.saturating_sub(since.elapsed()))
     }
 
     async fn work(&mut self, work: &Work) -> Duration {

@@ -49,7 +49,11 @@ pub(super) async fn commit(store: &RedisStore, commit: &Commit) -> Result<Commit
         Ok(done) => done,
         Err(refusal) => return refused(store, commit, &refusal),
     };
-    let created = reply::list(created)?
+    let created = reply::list(created)?;
+    if !created.is_empty() {
+        store.hints.set(store.keys.shard_of(&commit.account), true);
+    }
+    let created = created
         .iter()
         .map(|number| Ok(reply::nth(&commit.announcements, reply::place(number)?)?.event.id))
         .collect::<Result<_, StoreError>>()?;

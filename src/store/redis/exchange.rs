@@ -8,7 +8,7 @@ use redis::{Cmd, Value};
 
 use super::commit::{Numbered, milliseconds};
 use super::keys::{DEAD, DELIVERIES, EVENTS, SETTLED, SHARD_BITS};
-use super::{RedisStore, record, reply};
+use super::{RedisStore, record, reply, spread};
 use crate::domain::delivery::{DeathReason, DeliveryId, Verdict};
 use crate::domain::event::{Event, EventId};
 use crate::domain::route::DestinationName;
@@ -31,48 +31,65 @@ pub(super) async fn exchange(
     settlements: &[Settlement],
     wants: &[Want],
 ) -> Result<Exchange, StoreError> {
-    let plan = Plan::new(store, settlements, wants);
-    if plan.settlements.is_empty() && plan.wants.is_empty() {
+    // A fence from elsewhere may name a shard that we do not have: its lease does not hold.
+    let places: Vec<_> =
+        settlements.iter().enumerate().filter(|(_, it)| shard_of(it.fence) < store.keys.shards()).collect();
+    let mut asked = BTreeSet::new();
+    let wants: Vec<_> = wants.iter().filter(|want| asked.insert(&want.destination)).collect();
+    if places.is_empty() && wants.is_empty() {
         return Ok(Exchange { settled: vec![false; settlements.len()], ..Exchange::default() });
     }
-    let call = plan.call(store);
-    let value = store.link.run(&store.scripts.exchange, call).await?;
-    plan.answer(settlements.len(), value)
-}
-
-/// Who is who in one call.
-struct Plan<'a> {
-    shards: Vec<u16>,
-    destinations: Numbered<'a>,
-    /// Place in the question, and the settlement.
-    settlements: Vec<(usize, &'a Settlement)>,
-    wants: Vec<&'a Want>,
-}
-
-impl<'a> Plan<'a> {
-    fn new(store: &RedisStore, settlements: &'a [Settlement], wants: &'a [Want]) -> Self {
-        let mut destinations = Numbered::default();
-        // A fence from elsewhere may name a shard that we do not have: its lease does not hold.
-        let settlements: Vec<_> = settlements
-            .iter()
-            .enumerate()
-            .filter(|(_, settlement)| shard_of(settlement.fence) < store.keys.shards())
-            .collect();
-        for (_, settlement) in &settlements {
-            destinations.number(&settlement.id.destination);
-        }
-        let mut asked = BTreeSet::new();
-        let wants: Vec<_> = wants.iter().filter(|want| asked.insert(&want.destination)).collect();
-        for want in &wants {
-            destinations.number(&want.destination);
-        }
+    let mut exchange = if store.link.is_cluster() {
+        spread::exchange(store, places, &wants).await?
+    } else {
         // Settlements alone concern their shards; what is due may be in any.
         let shards = if wants.is_empty() {
-            let named: BTreeSet<u16> = settlements.iter().map(|(_, settlement)| shard_of(settlement.fence)).collect();
+            let named: BTreeSet<u16> = places.iter().map(|(_, settlement)| shard_of(settlement.fence)).collect();
             named.into_iter().collect()
         } else {
             store.keys.all().collect()
         };
+        let plan = Plan::new(shards, places, wants.into_iter().map(|want| (want, want.room)).collect());
+        let value = store.link.run(&store.scripts.exchange, plan.call(store)).await?;
+        plan.answer(value)?.exchange
+    };
+    exchange.settled.resize(settlements.len(), false);
+    Ok(exchange)
+}
+
+/// What one call brought.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// With a place for each settlement of the whole question, as far as this call had one.
+    pub(super) exchange: Exchange,
+    /// For each want how many more are due; counted where one shard is asked.
+    pub(super) waiting: Vec<usize>,
+}
+
+/// Who is who in one call.
+pub(super) struct Plan<'a> {
+    shards: Vec<u16>,
+    destinations: Numbered<'a>,
+    /// Place in the question, and the settlement.
+    settlements: Vec<(usize, &'a Settlement)>,
+    /// Each want, and the room for it in this call.
+    wants: Vec<(&'a Want, usize)>,
+}
+
+impl<'a> Plan<'a> {
+    /// Settlements of these shards, and wants, each destination once.
+    pub(super) fn new(
+        shards: Vec<u16>,
+        settlements: Vec<(usize, &'a Settlement)>,
+        wants: Vec<(&'a Want, usize)>,
+    ) -> Self {
+        let mut destinations = Numbered::default();
+        for (_, settlement) in &settlements {
+            destinations.number(&settlement.id.destination);
+        }
+        for (want, _) in &wants {
+            destinations.number(&want.destination);
+        }
         Self { shards, destinations, settlements, wants }
     }
 
@@ -91,7 +108,8 @@ impl<'a> Plan<'a> {
         keys
     }
 
-    fn call(&self, store: &RedisStore) -> Cmd {
+    /// The call of the script.
+    pub(super) fn call(&self, store: &RedisStore) -> Cmd {
         let names = self.destinations.names();
         let number_of: HashMap<&DestinationName, usize> = (1..).zip(names).map(|(n, name)| (*name, n)).collect();
         let number = |name: &DestinationName| number_of.get(name).copied().unwrap_or(0);
@@ -105,8 +123,8 @@ impl<'a> Plan<'a> {
         for name in names {
             command.arg(name.as_str());
         }
-        for want in &self.wants {
-            command.arg(number(&want.destination)).arg(want.room).arg(milliseconds(want.lease));
+        for (want, room) in &self.wants {
+            command.arg(number(&want.destination)).arg(*room).arg(milliseconds(want.lease));
         }
         for (_, settlement) in &self.settlements {
             let shard = shard_of(settlement.fence);
@@ -124,9 +142,13 @@ impl<'a> Plan<'a> {
         command
     }
 
-    fn answer(&self, asked: usize, value: Value) -> Result<Exchange, StoreError> {
-        let [written, leases, events, next_due] = reply::exactly(value)?;
-        let mut settled = vec![false; asked];
+    /// What the script answered.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] when it is of an unexpected form.
+    pub(super) fn answer(&self, value: Value) -> Result<Answer, StoreError> {
+        let [written, leases, events, next_due, waiting] = reply::exactly(value)?;
+        let mut settled = vec![false; self.settlements.iter().map(|(place, _)| place + 1).max().unwrap_or(0)];
         for ((place, _), value) in self.settlements.iter().zip(reply::list(written)?) {
             if let Some(slot) = settled.get_mut(*place) {
                 *slot = reply::integer(&value)? == 1;
@@ -145,7 +167,11 @@ impl<'a> Plan<'a> {
             }
         }
         let next_due = u64::try_from(reply::integer(&next_due)?).ok().map(Duration::from_millis);
-        Ok(Exchange { settled, leases, next_due })
+        let waiting = reply::list(waiting)?
+            .iter()
+            .map(|count| Ok(usize::try_from(reply::count(count)?).unwrap_or(usize::MAX)))
+            .collect::<Result<_, StoreError>>()?;
+        Ok(Answer { exchange: Exchange { settled, leases, next_due }, waiting })
     }
 
     fn lease(&self, values: &[Value; 6], events: &[Option<Arc<Event>>]) -> Result<Option<Lease>, StoreError> {
@@ -166,7 +192,7 @@ impl<'a> Plan<'a> {
 }
 
 /// The low bits of a fence say where its delivery is: an event's id alone does not tell its account.
-fn shard_of(fence: u64) -> u16 {
+pub(super) fn shard_of(fence: u64) -> u16 {
     u16::try_from(fence & ((1 << SHARD_BITS) - 1)).unwrap_or(u16::MAX)
 }
 

@@ -1,4 +1,4 @@
-//! Meeting a server, and what can make it forget.
+//! Meeting servers, and what can make them forget.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::Cmd;
 
 use super::keys::{Keys, MOST_SHARDS, SHARDS};
-use super::link::Link;
+use super::link::{Link, Server};
 use super::{reply, trouble};
 use crate::store::StoreError;
 
@@ -93,45 +93,52 @@ async fn recorded(link: &Link, meta: &str) -> Result<(Option<u32>, Option<u32>, 
 }
 
 async fn check_server(link: &Link) -> Result<(), StoreError> {
-    let Some(info) = info(link).await? else { return Ok(()) };
+    for server in link.servers().await? {
+        if let Some(info) = info(&server).await? {
+            fits(&info, &server.place(), link.is_cluster())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a server that says this of itself is for us.
+fn fits(info: &HashMap<String, String>, place: &str, as_cluster: bool) -> Result<(), StoreError> {
     if info.get("loading").is_some_and(|loading| loading == "1") {
-        return Err(StoreError::Unavailable(format!("redis at {} cannot serve now (LOADING)", link.place()), None));
+        return Err(StoreError::Unavailable(format!("redis at {place} cannot serve now (LOADING)"), None));
     }
     if let Some(text) = info.get("redis_version") {
         let mut numbers = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
         let version = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if version < OLDEST {
             return Err(StoreError::Unusable(format!(
-                "redis at {} is version {}.{}; {}.{} or newer is needed",
-                link.place(),
-                version.0,
-                version.1,
-                OLDEST.0,
-                OLDEST.1
+                "redis at {place} is version {}.{}; {}.{} or newer is needed",
+                version.0, version.1, OLDEST.0, OLDEST.1
             )));
         }
     }
-    if info.get("redis_mode").is_some_and(|mode| mode == "cluster") {
-        return Err(StoreError::Unusable(format!(
-            "redis at {} is part of a Redis Cluster, which `redis://` cannot use: name a standalone server",
-            link.place()
-        )));
+    match (info.get("redis_mode").map(String::as_str), as_cluster) {
+        (Some("cluster"), false) => Err(StoreError::Unusable(format!(
+            "redis at {place} is part of a Redis Cluster, which `redis://` cannot use: write `redis+cluster://`"
+        ))),
+        (Some("sentinel"), _) => Err(StoreError::Unusable(format!(
+            "redis at {place} is a sentinel: write `redis+sentinel://{place}/service`"
+        ))),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 /// What the server says of itself; `None` when it does not allow us to ask.
-async fn info(link: &Link) -> Result<Option<HashMap<String, String>>, StoreError> {
-    let Some(value) = allowed(link.ask_one(redis::cmd("INFO")).await)? else { return Ok(None) };
+async fn info(server: &Server<'_>) -> Result<Option<HashMap<String, String>>, StoreError> {
+    let Some(value) = allowed(server.ask(redis::cmd("INFO")).await)? else { return Ok(None) };
     let text = reply::text(value)?;
     let pairs = text.lines().filter_map(|line| line.split_once(':'));
     Ok(Some(pairs.map(|(key, value)| (key.to_owned(), value.trim().to_owned())).collect()))
 }
 
-async fn setting(link: &Link, name: &str) -> Result<Option<String>, StoreError> {
+async fn setting(server: &Server<'_>, name: &str) -> Result<Option<String>, StoreError> {
     let mut command: Cmd = redis::cmd("CONFIG");
     command.arg("GET").arg(name);
-    let Some(value) = allowed(link.ask_one(command).await)? else { return Ok(None) };
+    let Some(value) = allowed(server.ask(command).await)? else { return Ok(None) };
     reply::pairs(value)?.into_iter().next().map(|(_, value)| reply::text(value)).transpose()
 }
 
@@ -144,23 +151,27 @@ fn allowed<T>(answer: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
     }
 }
 
-/// What can make this server forget.
+/// What can make these servers forget.
 ///
 /// # Errors
 /// See [`StoreError`].
 pub(super) async fn warnings(link: &Link) -> Result<Vec<String>, StoreError> {
-    let info = info(link).await?.unwrap_or_default();
-    let appends = setting(link, "appendonly").await?;
-    let appends =
-        appends.or_else(|| info.get("aof_enabled").map(|on| (if on == "1" { "yes" } else { "no" }).to_owned()));
-    let facts = Facts {
-        appends: appends.map(|value| value == "yes"),
-        fsync: setting(link, "appendfsync").await?,
-        saves: setting(link, "save").await?.map(|value| !value.is_empty()),
-        memory_limit: info.get("maxmemory").and_then(|value| value.parse().ok()).unwrap_or(0),
-        eviction: info.get("maxmemory_policy").cloned(),
-    };
-    Ok(facts.warnings(link.place()))
+    let mut out = Vec::new();
+    for server in link.servers().await? {
+        let info = info(&server).await?.unwrap_or_default();
+        let appends = setting(&server, "appendonly").await?;
+        let appends =
+            appends.or_else(|| info.get("aof_enabled").map(|on| (if on == "1" { "yes" } else { "no" }).to_owned()));
+        let facts = Facts {
+            appends: appends.map(|value| value == "yes"),
+            fsync: setting(&server, "appendfsync").await?,
+            saves: setting(&server, "save").await?.map(|value| !value.is_empty()),
+            memory_limit: info.get("maxmemory").and_then(|value| value.parse().ok()).unwrap_or(0),
+            eviction: info.get("maxmemory_policy").cloned(),
+        };
+        out.extend(facts.warnings(&server.place()));
+    }
+    Ok(out)
 }
 
 /// What is known of how a server keeps its memory; `None`: it does not say.

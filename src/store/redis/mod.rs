@@ -2,8 +2,10 @@
 //!
 //! An account lives on one of sixteen shards, and whatever is written together is one Lua script on one shard
 //! (`lua/*.lua`, keys in `keys`). Scripts read Redis' own clock, so that replicas with wrong clocks agree. Each call
-//! of the pipeline is one round trip. What a delivery has been through stands in one record per event (`record`);
-//! sorted lists say what is due, in flight, held, dead and settled, and scripts keep both in step.
+//! of the pipeline is one round trip; on a cluster, where a script may look at one shard only, leasing may take two
+//! (`spread`). `link` knows whether it is one server, the master that sentinels name, or a cluster. What a delivery has
+//! been through stands in one record per event (`record`); sorted lists say what is due, in flight, held, dead and settled,
+//! and scripts keep both in step.
 
 mod archive;
 mod commit;
@@ -12,10 +14,12 @@ mod exchange;
 mod health;
 mod keys;
 mod ledger;
+mod leases;
 mod link;
 mod record;
 mod reply;
 mod scan;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod trouble;
@@ -27,7 +31,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use self::keys::Keys;
+use self::leases::Leases;
 use self::link::{Link, Script};
+use self::spread::Hints;
 #[cfg(test)]
 pub(crate) use self::tests::Server as RedisServer;
 use super::{Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want};
@@ -67,13 +73,15 @@ impl Scripts {
     }
 }
 
-/// A store in Redis. Shared by all tasks; one connection.
+/// A store in Redis. Shared by all tasks; one connection to each server.
 #[derive(Debug)]
 pub struct RedisStore {
     link: Link,
     keys: Keys,
     scripts: Scripts,
     instance: String,
+    leases: Leases,
+    hints: Hints,
 }
 
 impl RedisStore {
@@ -89,14 +97,24 @@ impl RedisStore {
 
     /// `half`: it may hold a copy that is not whole yet.
     async fn connect_to(config: &StoreConfig, url: &RedisUrl, half: bool) -> Result<Self, StoreError> {
-        let link = Link::new(url)?;
+        let link = Link::new(url, &config.tls)?;
         let met = tokio::time::timeout(CONNECT, health::meet(&link, &config.prefix, half)).await;
         let shards = met.unwrap_or_else(|_| {
             let text = format!("redis at {} was not ready within {} s", link.place(), CONNECT.as_secs());
             Err(StoreError::Unavailable(text, None))
         })?;
         let keys = Keys::new(&config.prefix, shards);
-        Ok(Self { link, keys, scripts: Scripts::new(), instance: config.instance.clone() })
+        let hints = Hints::new(keys.shards());
+        let (scripts, leases) = (Scripts::new(), Leases::default());
+        Ok(Self { link, keys, scripts, instance: config.instance.clone(), leases, hints })
+    }
+
+    /// Why such a store could never be reached, as far as that shows without trying.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`]. No text carries the password.
+    pub fn check(config: &StoreConfig, url: &RedisUrl) -> Result<(), StoreError> {
+        Link::new(url, &config.tls).map(drop)
     }
 }
 
@@ -123,11 +141,11 @@ impl Store for RedisStore {
     }
 
     async fn acquire(&self, account: &AccountName, time: Duration) -> Result<Option<u64>, StoreError> {
-        upkeep::acquire(self, account, time).await
+        leases::acquire(self, account, time).await
     }
 
     async fn release(&self, account: &AccountName) -> Result<(), StoreError> {
-        upkeep::release(self, account).await
+        leases::release(self, account).await
     }
 
     async fn sweep(&self, retention: Duration) -> Result<Swept, StoreError> {

@@ -24,8 +24,8 @@ const NEVER: [(&str, &str); 7] = [
     ("WRONGPASS", "refuses the user or the password of `store.url`"),
     ("NOPERM", "does not allow our user (ACL) a command that is needed"),
     ("WRONGTYPE", "holds something else under our keys: choose another `store.prefix`"),
-    ("MOVED", "is part of a Redis Cluster, which `redis://` cannot use: name a standalone server"),
-    ("CROSSSLOT", "is part of a Redis Cluster, which `redis://` cannot use: name a standalone server"),
+    ("MOVED", "is part of a Redis Cluster, which `redis://` cannot use: write `redis+cluster://`"),
+    ("CROSSSLOT", "is part of a Redis Cluster, which `redis://` cannot use: write `redis+cluster://`"),
     ("NOSCRIPT", "lost a script that it was just given"),
 ];
 

@@ -1,15 +1,12 @@
-//! What happens beside the work: leases of accounts, reclaiming, reviving, sweeping.
+//! What happens beside the work: reclaiming, reviving, sweeping.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use redis::Value;
-
 use super::commit::{Numbered, milliseconds};
-use super::keys::{DEAD, DELIVERIES, DESTINATIONS, EVENTS, HELD, LEASES, LOG, REJECTS, REJECTS_BY_AGE, SETTLED};
+use super::keys::{DEAD, DELIVERIES, DESTINATIONS, EVENTS, HELD, LOG, REJECTS, REJECTS_BY_AGE, SETTLED};
 use super::record::Member;
 use super::{RedisStore, reply};
-use crate::domain::account::AccountName;
 use crate::domain::event::EventId;
 use crate::domain::route::DestinationName;
 use crate::store::{StoreError, Swept};
@@ -18,31 +15,6 @@ use crate::store::{StoreError, Swept};
 const SWEPT_AT_ONCE: u32 = 500;
 /// Most deliveries that one call of the script revives.
 const REVIVED_AT_ONCE: usize = 500;
-
-/// Takes or renews the right to poll an account.
-///
-/// # Errors
-/// See [`StoreError`].
-pub(super) async fn acquire(
-    store: &RedisStore,
-    account: &AccountName,
-    time: Duration,
-) -> Result<Option<u64>, StoreError> {
-    let mut call = store.scripts.acquire.call(&[store.keys.at(store.keys.shard_of(account), LEASES)]);
-    call.arg(account.as_str()).arg(&store.instance).arg(milliseconds(time));
-    let fence = store.link.run(&store.scripts.acquire, call).await?;
-    if fence == Value::Nil { Ok(None) } else { reply::count(&fence).map(Some) }
-}
-
-/// Gives it back.
-///
-/// # Errors
-/// See [`StoreError`].
-pub(super) async fn release(store: &RedisStore, account: &AccountName) -> Result<(), StoreError> {
-    let mut call = store.scripts.release.call(&[store.keys.at(store.keys.shard_of(account), LEASES)]);
-    call.arg(account.as_str()).arg(&store.instance);
-    store.link.run(&store.scripts.release, call).await.map(drop)
-}
 
 /// Removes what is old, from every shard a bounded number. Ledgers expire by themselves and are not counted.
 ///

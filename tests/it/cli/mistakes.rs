@@ -147,7 +147,7 @@ fn without_a_configuration_the_daemon_does_not_pretend_to_work() {
 #[test]
 fn check_refuses_a_store_that_run_could_never_open() {
     for (url, words) in
-        [("redis+sentinel://127.0.0.1/main", "one Redis server"), ("file:./nowhere/p.db", "there is no folder")]
+        [("redis+sentinel://127.0.0.1", "host[:port],…/service"), ("file:./nowhere/p.db", "there is no folder")]
     {
         let place = Place::with(&format!("[store]\nurl = \"{url}\"\n{QUIET}"));
         let said = place.run("check").refused(2).to_owned();

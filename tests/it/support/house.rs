@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pregonero::clock::{Stopwatch, SystemClock};
-use pregonero::config::{Backend, RedisUrl, StoreConfig};
+use pregonero::config::{Backend, RedisTls, RedisUrl, StoreConfig};
 use pregonero::sandbox::{API_KEY, BOT_TOKEN, Face, PASSWORD, Ports, Sandbox, USERNAME, WEBHOOK_SECRET};
 use pregonero::store::{Archive, Counts, DeliveryFilter, DeliveryView};
 use tempfile::TempDir;
@@ -62,6 +62,8 @@ pub(crate) struct House {
     pub(crate) redis: Option<Server>,
     /// Where daemons find Redis instead.
     pub(crate) proxy: Option<Proxy>,
+    /// The store, where it is neither of these.
+    elsewhere: Option<String>,
 }
 
 impl House {
@@ -72,7 +74,18 @@ impl House {
             Memory::Redis => Some(Server::start().await),
         };
         let sandbox = Sandbox::start(Ports::default(), Arc::new(SystemClock), seed).await.unwrap();
-        Self { folder: tempfile::tempdir().unwrap(), sandbox, redis, proxy: None }
+        Self { folder: tempfile::tempdir().unwrap(), sandbox, redis, proxy: None, elsewhere: None }
+    }
+
+    /// An empty world, and a store that the test has built.
+    pub(crate) async fn upon(url: String, seed: u64) -> Self {
+        let house = Self::build(Memory::File, seed).await;
+        Self { elsewhere: Some(url), ..house }
+    }
+
+    /// Where a Redis is, if it is one.
+    fn redis_url(&self) -> Option<String> {
+        self.elsewhere.clone().or_else(|| self.redis.as_ref().map(Server::url))
     }
 
     /// A path in its folder.
@@ -89,9 +102,9 @@ impl House {
 
     fn config(&self, plan: &Plan, port: u16) -> String {
         let Plan { instance, top, log, telepagos, sipago, .. } = plan;
-        let store = match (&self.proxy, &self.redis) {
+        let store = match (&self.proxy, self.redis_url()) {
             (Some(proxy), _) => format!("redis://127.0.0.1:{}/0", proxy.port()),
-            (None, Some(server)) => server.url(),
+            (None, Some(url)) => url,
             (None, None) => format!("file:{}", self.path("store.db").display()),
         };
         let (telepagos_url, sipago_url) = (self.sandbox.telepagos_url(), self.sandbox.sipago_url());
@@ -175,11 +188,12 @@ events = ["*"]
     }
 
     async fn archive(&self) -> Arc<dyn Archive> {
-        let backend = match &self.redis {
-            Some(server) => Backend::Redis(RedisUrl(server.url())),
+        let backend = match self.redis_url() {
+            Some(url) => Backend::Redis(RedisUrl(url)),
             None => Backend::Embedded(self.path("store.db")),
         };
-        let config = StoreConfig { backend, prefix: String::from("pregonero"), instance: String::from("test") };
+        let (prefix, instance) = (String::from("pregonero"), String::from("test"));
+        let config = StoreConfig { backend, prefix, instance, tls: RedisTls::default() };
         pregonero::app::open_archive(&config).await.unwrap()
     }
 

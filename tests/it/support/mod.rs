@@ -36,7 +36,7 @@ pub(crate) async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -
 }
 
 /// Starts a program that dies with the thread that starts it, where the system can do that, and with its handle anywhere.
-fn guarded(program: &str, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Child {
+pub(crate) fn guarded(program: &str, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Child {
     // A file that has reached its limit is a failed write and not the end: the disk of one test is full for a while.
     let guard = r#"trap '' XFSZ; if command -v setpriv >/dev/null; then exec setpriv --pdeathsig KILL -- "$@"; else exec "$@"; fi"#;
     let mut command = Command::new("sh");
@@ -46,7 +46,7 @@ fn guarded(program: &str, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> C
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("there are free ports");
     listener.local_addr().expect("it is bound").port()
 }

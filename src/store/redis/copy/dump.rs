@@ -26,7 +26,9 @@ fn damaged_mark() -> StoreError {
 
 /// The server's time.
 pub(super) async fn now(store: &RedisStore) -> Result<Timestamp, StoreError> {
-    let [seconds, micros] = reply::exactly(store.link.ask_one(redis::cmd("TIME")).await?)?;
+    let servers = store.link.servers().await?;
+    let first = servers.first().ok_or_else(damaged_mark)?;
+    let [seconds, micros] = reply::exactly(first.ask(redis::cmd("TIME")).await?)?;
     let micros = reply::integer(&seconds)?.saturating_mul(1_000_000).saturating_add(reply::integer(&micros)?);
     Ok(Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX))
 }
@@ -49,13 +51,19 @@ pub(super) async fn accounts(store: &RedisStore, from: &str) -> Result<Page, Sto
     Ok(Page { records, next: (shard + 1 < store.keys.shards()).then(|| (shard + 1).to_string()) })
 }
 
-/// Ledgers, found by a walk through all keys: `from` is the server's own cursor.
+/// Ledgers, found by a walk through all keys, server after server: `from` is the number of the server and its own cursor.
+/// A ledger that moves to another server meanwhile may be met twice or not at all; the comparison in the end tells.
 pub(super) async fn ledgers(store: &RedisStore, from: &str) -> Result<Page, StoreError> {
-    let mut cursor = if from.is_empty() { "0".to_owned() } else { from.to_owned() };
+    let mut servers = store.link.servers().await?;
+    servers.sort_by_key(super::super::link::Server::place);
+    let (number, cursor) = from.split_once(' ').unwrap_or(("0", "0"));
+    let number: usize = number.parse().map_err(|_| damaged_mark())?;
+    let server = servers.get(number).ok_or_else(damaged_mark)?;
+    let mut cursor = cursor.to_owned();
     loop {
         let mut command = redis::cmd("SCAN");
         command.arg(&cursor).arg("MATCH").arg(store.keys.every_ledger()).arg("COUNT").arg(KEYS);
-        let [next, found] = reply::exactly(store.link.ask_one(command).await?)?;
+        let [next, found] = reply::exactly(server.ask(command).await?)?;
         cursor = reply::text(next)?;
         let mut records = Vec::new();
         for key in reply::list(found)? {
@@ -63,7 +71,12 @@ pub(super) async fn ledgers(store: &RedisStore, from: &str) -> Result<Page, Stor
         }
         let is_over = cursor == "0";
         if is_over || !records.is_empty() {
-            return Ok(Page { records, next: (!is_over).then_some(cursor) });
+            let next = match (is_over, number + 1 < servers.len()) {
+                (false, _) => Some(format!("{number} {cursor}")),
+                (true, true) => Some(format!("{} 0", number + 1)),
+                (true, false) => None,
+            };
+            return Ok(Page { records, next });
         }
     }
 }

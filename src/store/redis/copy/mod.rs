@@ -18,7 +18,7 @@ impl RedisStore {
     /// # Errors
     /// As [`Self::connect`].
     pub async fn connect_source(config: &StoreConfig, url: &RedisUrl) -> Result<Self, StoreError> {
-        let link = Link::new(url)?;
+        let link = Link::new(url, &config.tls)?;
         if !health::is_begun(&link, &config.prefix).await? {
             let text = format!("redis at {} holds no store under the prefix `{}`", link.place(), config.prefix);
             return Err(StoreError::Unusable(text));

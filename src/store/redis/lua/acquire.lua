@@ -1,16 +1,23 @@
--- Takes or renews the right to poll an account.
--- KEYS: leases. ARGV: account, our name, time (ms). Returns the fence, or nothing when another holds it.
-local fence, till, holder = 0, 0, ''
-local lease = redis.call('HGET', KEYS[1], ARGV[1])
-if lease then
-  local a, b, c = string.match(lease, '^(%d+) (%d+) (.*)$')
-  fence, till, holder = tonumber(a), tonumber(b), c
-end
-if holder ~= ARGV[2] then
-  if till > now then
-    return nil
+-- Takes or renews the right to poll accounts.
+-- KEYS: leases, of each shard once. ARGV: our name, then for each account: its shard by number, the account, time (ms).
+-- Returns for each account its fence, or -1 when another holds it.
+local owner, fences = ARGV[1], {}
+for at = 2, #ARGV, 3 do
+  local key, account = KEYS[tonumber(ARGV[at])], ARGV[at + 1]
+  local fence, till, holder = 0, 0, ''
+  local lease = redis.call('HGET', key, account)
+  if lease then
+    local a, b, c = string.match(lease, '^(%d+) (%d+) (.*)$')
+    fence, till, holder = tonumber(a), tonumber(b), c
   end
-  fence = fence + 1
+  if holder ~= owner and till > now then
+    fences[#fences + 1] = -1
+  else
+    if holder ~= owner then
+      fence = fence + 1
+    end
+    redis.call('HSET', key, account, string.format('%.0f %.0f %s', fence, now + tonumber(ARGV[at + 2]), owner))
+    fences[#fences + 1] = fence
+  end
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f %.0f %s', fence, now + tonumber(ARGV[3]), ARGV[2]))
-return fence
+return fences

@@ -4,7 +4,7 @@
 -- ARGV: shards, destinations, our name, wants, settlements, names of destinations; for each want: destination by number,
 --       room, lease (ms); for each settlement: shard and destination by number, event id, fence, verdict, wait (ms), attempt.
 -- Returns {for each settlement 1 or 0, leases as (destination, shard, event id, fence, attempts, number of the event),
---          events, ms to the next due or -1}.
+--          events, ms to the next due or -1, for each want how many more are due (with one shard only)}.
 local shards, destinations, owner = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local wants, settlements = tonumber(ARGV[4]), tonumber(ARGV[5])
 local SPENT, UNSPENT = 0, 9 -- verdicts "again"; the others are the new state itself
@@ -138,7 +138,12 @@ local function pick(destination, room, lease)
     keys[shards + shard] = running_key(destination, shard)
   end
   if redis.call('EXISTS', unpack(keys)) == 0 then
-    return
+    return 0
+  end
+  local waiting = 0
+  if shards == 1 then
+    local till = string.format('%.0f', now)
+    waiting = redis.call('ZCOUNT', keys[1], '-inf', till) + redis.call('ZCOUNT', keys[2], '-inf', till)
   end
   local size = math.min(room + 1, 32)
   local cursors, earliest = {}, nil
@@ -168,14 +173,14 @@ local function pick(destination, room, lease)
       end
     end
     if not best then
-      return
+      return math.max(waiting - taken, 0)
     end
     if best.score > now or taken >= room then
       local wait = math.max(best.score - now, 0)
       if next_due < 0 or wait < next_due then
         next_due = wait
       end
-      return
+      return math.max(waiting - taken, 0)
     end
     picks[#picks + 1] = {
       destination = destination,
@@ -196,9 +201,10 @@ local function pick(destination, room, lease)
     end
   end
 end
+local waiting = {}
 for i = 1, wants do
   local at = 6 + destinations + 3 * (i - 1)
-  pick(tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
+  waiting[i] = pick(tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2]))
 end
 
 -- Our own attempts end and ask again; of another instance's nothing may be heard any more. So who has nothing to do is
@@ -269,4 +275,4 @@ if #picks > 0 then
   end
   write_changes()
 end
-return { written, leases, events, next_due }
+return { written, leases, events, next_due, waiting }

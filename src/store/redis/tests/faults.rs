@@ -136,9 +136,15 @@ async fn what_is_not_redis_is_named_with_its_place_and_without_the_password() {
 
 #[tokio::test]
 async fn urls_of_other_kinds_are_refused_with_words() {
-    for url in
-        ["redis+cluster://h:1", "redis+sentinel://h:1", "http://:geheim-7@h", "redis://:geheim-7@h/x", "", "redis://"]
-    {
+    for url in [
+        "redis+cluster://",
+        "redis+sentinel://h:1",
+        "redis+cluster://h:1/3",
+        "http://:geheim-7@h",
+        "redis://:geheim-7@h/x",
+        "",
+        "redis://",
+    ] {
         let url = RedisUrl(url.to_owned());
         let error = RedisStore::connect(&config(&url, "one"), &url).await.unwrap_err();
         assert!(matches!(error, StoreError::Unusable(_)), "{error}");

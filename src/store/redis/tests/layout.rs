@@ -81,7 +81,7 @@ fn commit(account: &str, rows: u32, events: u32) -> Commit {
     }
 }
 
-async fn all_keys(store: &RedisStore) -> BTreeSet<Vec<u8>> {
+pub(super) async fn all_keys(store: &RedisStore) -> BTreeSet<Vec<u8>> {
     let mut command = redis::cmd("KEYS");
     command.arg("*");
     let keys = reply::list(store.link.ask_one(command).await.unwrap()).unwrap();

@@ -2,8 +2,11 @@
 
 mod damage;
 mod faults;
+mod forms;
 mod layout;
+mod reach;
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,15 +16,35 @@ use tempfile::TempDir;
 
 use super::RedisStore;
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{Backend, RedisUrl, StoreConfig};
+use crate::config::{Backend, RedisTls, RedisUrl, StoreConfig};
 use crate::store::StoreError;
 use crate::store::conformance::{Harness, laws};
 
-/// A server on a socket in a folder of its own. It ends with the test, however the test ends: the shell that started it
-/// waits for our end of a pipe to close.
+/// A `redis-server` that ends with its handle, and with the process, however that ends: the shell that started it waits for
+/// our end of a pipe to close.
+pub(super) struct Shell(Child);
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap();
+    }
+}
+
+/// Starts a server in a folder; its log is `log` there.
+pub(super) fn spawn(folder: &Path, options: &[String]) -> Shell {
+    let folder = folder.to_str().unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", "redis-server \"$@\" & read -r _; kill -9 $!; wait $!", "sh"]);
+    command.args(options).args(["--dir", folder, "--logfile", &format!("{folder}/log")]);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    Shell(command.spawn().unwrap())
+}
+
+/// A server on a socket in a folder of its own.
 pub(crate) struct Server {
     folder: TempDir,
-    shell: Option<Child>,
+    shell: Option<Shell>,
     options: Vec<String>,
 }
 
@@ -43,20 +66,14 @@ impl Server {
     /// Starts it (again) on its folder and waits until it listens.
     pub(super) async fn run(&mut self) {
         assert!(self.shell.is_none(), "it runs already");
-        let folder = self.folder.path().to_str().unwrap();
-        let shell = Command::new("sh")
-            .args(["-c", "redis-server \"$@\" & read -r _; kill -9 $!; wait $!", "sh"])
-            .args(["--port", "0", "--unixsocket", &format!("{folder}/s"), "--dir", folder])
-            .args(["--appendonly", "yes", "--save", "", "--logfile", &format!("{folder}/log")])
-            .args(&self.options)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        self.shell = Some(shell);
+        let socket = self.folder.path().join("s");
+        let mut options: Vec<String> =
+            ["--port", "0", "--appendonly", "yes", "--save", "", "--unixsocket"].map(str::to_owned).to_vec();
+        options.push(socket.to_str().unwrap().to_owned());
+        options.extend(self.options.iter().cloned());
+        self.shell = Some(spawn(self.folder.path(), &options));
         for _ in 0..1000 {
-            if std::os::unix::net::UnixStream::connect(format!("{folder}/s")).is_ok() {
+            if std::os::unix::net::UnixStream::connect(&socket).is_ok() {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
@@ -66,10 +83,7 @@ impl Server {
 
     /// Kills it as a crash would.
     pub(super) fn kill(&mut self) {
-        if let Some(mut shell) = self.shell.take() {
-            drop(shell.stdin.take());
-            shell.wait().unwrap();
-        }
+        self.shell = None;
     }
 
     /// Where it listens.
@@ -89,12 +103,6 @@ impl Server {
 
     pub(super) async fn store(&self) -> RedisStore {
         self.connect("one").await.expect("the server runs")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
     }
 }
 
@@ -125,7 +133,12 @@ fn bytes(value: redis::Value) -> Vec<u8> {
 }
 
 pub(super) fn config(url: &RedisUrl, instance: &str) -> StoreConfig {
-    StoreConfig { backend: Backend::Redis(url.clone()), prefix: "pregonero".to_owned(), instance: instance.to_owned() }
+    StoreConfig {
+        backend: Backend::Redis(url.clone()),
+        prefix: "pregonero".to_owned(),
+        instance: instance.to_owned(),
+        tls: RedisTls::default(),
+    }
 }
 
 /// The laws' view of it.

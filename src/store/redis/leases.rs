@@ -1,0 +1,138 @@
+//! The right to poll accounts, for all accounts of this process together.
+//!
+//! Whoever asks first takes its neighbours along: one command renews every account of the process, and the others find
+//! the answer here while it is fresh. So the idle cost does not grow with the number of accounts.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use redis::Cmd;
+use tokio::sync::Mutex;
+
+use super::commit::milliseconds;
+use super::keys::LEASES;
+use super::{RedisStore, reply};
+use crate::clock::Stopwatch;
+use crate::domain::account::AccountName;
+use crate::store::StoreError;
+
+/// Most accounts in one command; a script holds up everyone.
+const AT_ONCE: usize = 500;
+
+/// How long an account is renewed for its neighbours' asking alone. Its own seeker may be in a long reading; one that has
+/// gone for good must not keep it from other instances.
+const SOUGHT: Duration = Duration::from_secs(60);
+
+/// The accounts that somebody here wants to poll.
+#[derive(Debug, Default)]
+pub(super) struct Leases(Mutex<HashMap<AccountName, Known>>);
+
+/// What the store said last of an account.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    /// Since its seeker asked.
+    sought: Stopwatch,
+    /// Since the store was asked.
+    asked: Stopwatch,
+    time: Duration,
+    /// `None`: another instance holds it.
+    fence: Option<u64>,
+    /// Its seeker has had this answer.
+    is_told: bool,
+    incarnation: u64,
+}
+
+impl Known {
+    /// Whether the answer may be given: a right is held for three fifths of its time yet; that it is another's may have
+    /// changed since, and is said to each seeker once.
+    fn is_fresh(&self, incarnation: u64) -> bool {
+        let (part, may_repeat) =
+            if self.fence.is_some() { (self.time * 2 / 5, true) } else { (self.time / 8, !self.is_told) };
+        self.incarnation == incarnation && may_repeat && self.asked.elapsed() < part
+    }
+}
+
+/// Takes or renews the right to poll an account, and with it those of all others that are sought here.
+///
+/// # Errors
+/// See [`StoreError`].
+pub(super) async fn acquire(
+    store: &RedisStore,
+    account: &AccountName,
+    time: Duration,
+) -> Result<Option<u64>, StoreError> {
+    // Held over the round trip: those who wait find the answer, and a release cannot be overtaken by a renewal.
+    let mut known = store.leases.0.lock().await;
+    let incarnation = store.link.opened();
+    if let Some(known) = known.get_mut(account) {
+        known.sought = Stopwatch::start();
+        if known.time == time && known.is_fresh(incarnation) {
+            known.is_told = true;
+            return Ok(known.fence);
+        }
+    }
+    known.retain(|_, known| known.sought.elapsed() < SOUGHT);
+    let asked = Stopwatch::start();
+    let mut sought = vec![(account.clone(), time, asked)];
+    let others = known.iter().filter(|(name, _)| *name != account);
+    sought.extend(others.map(|(name, known)| (name.clone(), known.time, known.sought)));
+    let parts = parts(store, sought);
+    let calls = parts.iter().map(|part| call(store, part)).collect();
+    let mut own = Ok(None);
+    for (part, answer) in parts.into_iter().zip(store.link.run_each(&store.scripts.acquire, calls).await) {
+        match answer.and_then(reply::list) {
+            Ok(fences) => {
+                for ((name, time, sought), fence) in part.into_iter().zip(fences) {
+                    let fence = u64::try_from(reply::integer(&fence)?).ok();
+                    let is_told = name == *account;
+                    if is_told {
+                        own = Ok(fence);
+                    }
+                    known.insert(name, Known { sought, asked, time, fence, is_told, incarnation });
+                }
+            }
+            // The others' seekers will ask for themselves.
+            Err(error) if part.iter().any(|(name, ..)| name == account) => own = Err(error),
+            Err(_) => {}
+        }
+    }
+    own
+}
+
+/// An account, for how long it is wanted, and since when its seeker asked.
+type Sought = (AccountName, Duration, Stopwatch);
+
+/// What may go together: anything on one server, a shard on a cluster.
+fn parts(store: &RedisStore, sought: Vec<Sought>) -> Vec<Vec<Sought>> {
+    let mut groups: BTreeMap<u16, Vec<Sought>> = BTreeMap::new();
+    for one in sought {
+        let group = if store.link.is_cluster() { store.keys.shard_of(&one.0) } else { 0 };
+        groups.entry(group).or_default().push(one);
+    }
+    groups.into_values().flat_map(|group| group.chunks(AT_ONCE).map(<[Sought]>::to_vec).collect::<Vec<_>>()).collect()
+}
+
+fn call(store: &RedisStore, part: &[Sought]) -> Cmd {
+    let shards: BTreeSet<u16> = part.iter().map(|(name, ..)| store.keys.shard_of(name)).collect();
+    let number: HashMap<u16, usize> = shards.iter().copied().zip(1..).collect();
+    let keys: Vec<_> = shards.iter().map(|shard| store.keys.at(*shard, LEASES)).collect();
+    let mut call = store.scripts.acquire.call(&keys);
+    call.arg(&store.instance);
+    for (name, time, _) in part {
+        let shard = number.get(&store.keys.shard_of(name)).copied().unwrap_or(1);
+        call.arg(shard).arg(name.as_str()).arg(milliseconds(*time));
+    }
+    call
+}
+
+/// Gives it back.
+///
+/// # Errors
+/// See [`StoreError`].
+pub(super) async fn release(store: &RedisStore, account: &AccountName) -> Result<(), StoreError> {
+    let mut known = store.leases.0.lock().await;
+    known.remove(account);
+    let mut call = store.scripts.release.call(&[store.keys.at(store.keys.shard_of(account), LEASES)]);
+    call.arg(account.as_str()).arg(&store.instance);
+    store.link.run(&store.scripts.release, call).await.map(drop)
+}
