@@ -5,6 +5,7 @@
 //! because a restart would not bring it back.
 
 mod health;
+pub mod hints;
 mod listener;
 mod routes;
 

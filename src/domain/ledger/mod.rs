@@ -7,8 +7,8 @@ mod diff;
 #[cfg(test)]
 mod laws;
 mod matching;
-#[cfg(test)]
-mod model;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 
 use std::collections::HashMap;
 use std::fmt;
