@@ -7,6 +7,7 @@
 pub mod announce;
 pub mod digest;
 pub mod dispatcher;
+pub mod hints;
 pub mod janitor;
 #[cfg(test)]
 mod laws;
