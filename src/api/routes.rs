@@ -10,7 +10,8 @@ use serde_json::json;
 use super::{ApiState, Unready, hints};
 
 /// No cache between a probe and us.
-pub(super) const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+pub(super) const NO_STORE: [(HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 pub(super) fn router(state: ApiState) -> Router {
     Router::new()

@@ -38,7 +38,8 @@ fn assert_sound(config: &Config, text: &str) {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), all, "two accounts of one name");
-    let mut destinations: Vec<String> = config.routes().iter().map(|route| route.destination.as_str().to_owned()).collect();
+    let mut destinations: Vec<String> =
+        config.routes().iter().map(|route| route.destination.as_str().to_owned()).collect();
     let all = destinations.len();
     destinations.sort_unstable();
     destinations.dedup();

@@ -113,7 +113,9 @@ fn row(entropy: &mut Entropy<'_>) -> Row {
         0..4 => (Identity::Counted(format!("b{}", kind & 1)), SourceKind::Transactions, View::Credit(status)),
         4 => (Identity::Counted(String::from("d")), SourceKind::Transactions, View::Debit(status)),
         5 => (Identity::Keyed(String::from("s")), SourceKind::Movements, View::Sale { refunded: flag, voided: other }),
-        6 => (Identity::Keyed(String::from("p")), SourceKind::Links, View::OrderPayment { paid: flag, refunded: other }),
+        6 => {
+            (Identity::Keyed(String::from("p")), SourceKind::Links, View::OrderPayment { paid: flag, refunded: other })
+        }
         _ => (Identity::Keyed(String::from("o")), SourceKind::Links, order(entropy)),
     };
     let who = entropy.byte();

@@ -54,7 +54,8 @@ pub fn messages(data: &[u8]) {
 }
 
 fn is_unseen(c: char) -> bool {
-    (c.is_control() && c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
+    (c.is_control() && c != '\n')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}')
 }
 
 fn event(entropy: &mut Entropy<'_>) -> Event {
@@ -90,7 +91,10 @@ fn payment(entropy: &mut Entropy<'_>) -> Payment {
     Payment {
         amount: Money::from_cents(entropy.number().cast_signed()),
         status: Label { kind: entropy.pick(&StatusKind::ALL).unwrap_or(StatusKind::Unknown), raw: entropy.text() },
-        operation: Label { kind: entropy.pick(&OperationKind::ALL).unwrap_or(OperationKind::Unknown), raw: entropy.text() },
+        operation: Label {
+            kind: entropy.pick(&OperationKind::ALL).unwrap_or(OperationKind::Unknown),
+            raw: entropy.text(),
+        },
         payer: Payer {
             name: entropy.maybe_text(),
             cuit: entropy.maybe_text(),

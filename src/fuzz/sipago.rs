@@ -72,14 +72,17 @@ fn assert_is_movement(row: &Row) {
 /// paid without the word for it.
 pub fn sipago_order(data: &[u8]) {
     let input = Input::of(data);
-    let (answer, body) = input.answers.first().map(|(status, body)| ((*status, body.to_vec()), *body)).unwrap_or_default();
+    let (answer, body) =
+        input.answers.first().map(|(status, body)| ((*status, body.to_vec()), *body)).unwrap_or_default();
     let upstream = Upstream::new(move |_, _| answer.clone());
     let source = source(input.setting, Arc::<Upstream<_>>::clone(&upstream));
     let snapshot = match read(&source, &Task::Watched { source: SourceKind::Links, id: ORDER.to_owned() }) {
         Ok(snapshot) => snapshot,
         Err(error) => {
             assert_eq!(upstream.asked(), 1, "one question");
-            assert!(!matches!(error, SourceError::SlowDown { .. }) || data.starts_with(b"429") || data.starts_with(b"503"));
+            assert!(
+                !matches!(error, SourceError::SlowDown { .. }) || data.starts_with(b"429") || data.starts_with(b"503")
+            );
             return;
         }
     };

@@ -59,9 +59,9 @@ pub fn telepagos_transactions(data: &[u8]) {
     let Ok(snapshot) = read(&source, &days()) else { return };
     assert_eq!(snapshot.paged, input.setting & PAGED != 0);
     let pages = if snapshot.paged { input.answers.len() } else { 1 };
-    let records = (0..pages).map(|page| input.body(page)).filter_map(|body| {
-        items(body).or_else(|| items(within(body, &["transactions"])?.get().as_bytes()))
-    });
+    let records = (0..pages)
+        .map(|page| input.body(page))
+        .filter_map(|body| items(body).or_else(|| items(within(body, &["transactions"])?.get().as_bytes())));
     // A page after the last one that was promised is never asked for.
     let read_rows = snapshot.rows.len() + snapshot.rejects.len();
     let records: Vec<_> = records.flatten().collect();
@@ -89,7 +89,8 @@ fn assert_is_transaction(row: &Row) {
 pub fn telepagos_cashin(data: &[u8]) {
     let input = Input::of(data);
     let answer = input.answers.first().map(|(status, body)| (*status, body.to_vec())).unwrap_or_default();
-    let upstream = Upstream::new(move |url, _| if url.path().ends_with("auth/token") { token() } else { answer.clone() });
+    let upstream =
+        Upstream::new(move |url, _| if url.path().ends_with("auth/token") { token() } else { answer.clone() });
     let source = source(input.setting, Arc::<Upstream<_>>::clone(&upstream));
     let task = Task::Watched { source: SourceKind::Cashin, id: String::from("17") };
     let snapshot = match read(&source, &task) {

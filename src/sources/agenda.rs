@@ -169,17 +169,7 @@ impl Agenda {
         entries.extend(listings.map(|(item, every)| Entry::new(item, every)));
         let next_watch = watches.last_key_value().map_or(0, |(number, _)| number + 1);
         let (hinted_from, paused_until) = (Duration::ZERO, Duration::ZERO);
-        Self {
-            poll,
-            lookback_days,
-            entries,
-            watches,
-            next_watch,
-            hinted_from,
-            sweep: None,
-            paused_until,
-            refusals: 0,
-        }
+        Self { poll, lookback_days, entries, watches, next_watch, hinted_from, sweep: None, paused_until, refusals: 0 }
     }
 
     /// The most overdue work at `now` (time since the start). `read_through` is the last day whose hot reading was

@@ -12,6 +12,7 @@ mod bad_input;
 mod cli;
 mod crashes;
 mod demo;
+mod hints;
 mod outages;
 mod peers;
 mod replicas;

@@ -54,14 +54,18 @@ mod tests {
 
     fn found(cashin: &[&str], links: &[&str], body: &str) -> Vec<String> {
         let list = |pointers: &[&str]| pointers.iter().map(ToString::to_string).collect();
-        let config =
-            HintsConfig { secret: Secret::new(String::from("x")), cashin: list(cashin), links: list(links) };
+        let config = HintsConfig { secret: Secret::new(String::from("x")), cashin: list(cashin), links: list(links) };
         ids(&config, body.as_bytes()).into_iter().map(|(source, id)| format!("{source} {id}")).collect()
     }
 
     #[test]
     fn an_id_is_found_where_the_pointer_says_in_every_form_that_upstreams_print() {
-        for body in [r#"{"data":{"id":17}}"#, r#"{"data":{"id":"17"}}"#, r#"{"data":{"id":"0017"}}"#, r#"{"data":{"id":[17,17]}}"#] {
+        for body in [
+            r#"{"data":{"id":17}}"#,
+            r#"{"data":{"id":"17"}}"#,
+            r#"{"data":{"id":"0017"}}"#,
+            r#"{"data":{"id":[17,17]}}"#,
+        ] {
             assert_eq!(found(&["/data/id"], &[], body), ["cashin 17"], "{body}");
         }
         let order = format!(r#"{{"data":{{"order":{{"uuid":"{}"}}}}}}"#, UUID.to_uppercase());
@@ -73,9 +77,21 @@ mod tests {
     #[test]
     fn what_is_no_id_is_passed_over() {
         for body in [
-            "", "null", "{", "17", "[]", r#"{"data":null}"#, r#"{"data":{"id":0}}"#, r#"{"data":{"id":-1}}"#,
-            r#"{"data":{"id":1.5}}"#, r#"{"data":{"id":"1e3"}}"#, r#"{"data":{"id":"../../x"}}"#, r#"{"data":{"id":""}}"#,
-            r#"{"data":{"id":99999999999999999999999}}"#, r#"{"data":{"id":{"id":1}}}"#, r#"{"data":{"id":[[1]]}}"#,
+            "",
+            "null",
+            "{",
+            "17",
+            "[]",
+            r#"{"data":null}"#,
+            r#"{"data":{"id":0}}"#,
+            r#"{"data":{"id":-1}}"#,
+            r#"{"data":{"id":1.5}}"#,
+            r#"{"data":{"id":"1e3"}}"#,
+            r#"{"data":{"id":"../../x"}}"#,
+            r#"{"data":{"id":""}}"#,
+            r#"{"data":{"id":99999999999999999999999}}"#,
+            r#"{"data":{"id":{"id":1}}}"#,
+            r#"{"data":{"id":[[1]]}}"#,
         ] {
             assert_eq!(found(&["/data/id"], &["/data/id"], body), [""; 0], "{body}");
         }

@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) instance: String,
     /// Before the tables.
     pub(crate) top: String,
+    /// `poll` of both accounts.
+    pub(crate) poll: String,
     /// Further lines of `[[telepagos]]`, named `centro`.
     pub(crate) telepagos: String,
     /// Further lines of `[[sipago]]`, named `palermo`.
@@ -44,6 +46,7 @@ impl Default for Plan {
         Self {
             instance: String::from("one"),
             top: String::new(),
+            poll: String::from(r#"{ hot = "1s", watch = "1s" }"#),
             telepagos: String::new(),
             sipago: String::new(),
             hooks: vec![(String::from("erp"), String::new())],
@@ -83,7 +86,7 @@ impl House {
     }
 
     fn config(&self, plan: &Plan, port: u16) -> String {
-        let Plan { instance, top, telepagos, sipago, .. } = plan;
+        let Plan { instance, top, poll, telepagos, sipago, .. } = plan;
         let store = match &self.redis {
             Some(server) => server.url(),
             None => format!("file:{}", self.path("store.db").display()),
@@ -105,7 +108,7 @@ allow_http = true
 username = "{USERNAME}"
 password = "{PASSWORD}"
 rate = "600/min"
-poll = {{ hot = "1s", watch = "1s" }}
+poll = {poll}
 {telepagos}
 [[sipago]]
 name = "palermo"
@@ -113,7 +116,7 @@ base_url = "{sipago_url}"
 allow_http = true
 api_key = "{API_KEY}"
 rate = "600/min"
-poll = {{ hot = "1s", watch = "1s" }}
+poll = {poll}
 {sipago}
 "#
         );
