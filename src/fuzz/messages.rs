@@ -153,12 +153,11 @@ fn tags(html: &str) -> Vec<&str> {
 fn assert_is_telegrams(html: &str) {
     let mut open = Vec::new();
     for tag in tags(html) {
-        match tag.strip_prefix('/') {
-            Some(name) => assert_eq!(open.pop(), Some(name), "a tag is closed that is not open"),
-            None => {
-                assert!(["b", "i", "code"].contains(&tag), "the tag {tag}");
-                open.push(tag);
-            }
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop(), Some(name), "a tag is closed that is not open");
+        } else {
+            assert!(["b", "i", "code"].contains(&tag), "the tag {tag}");
+            open.push(tag);
         }
     }
     assert!(open.is_empty(), "a tag stays open");
@@ -179,8 +178,7 @@ fn assert_hides(text: &str, event: &Event, style: &Style) {
     }
     let digits = |text: &String| text.len() >= 11 && text.bytes().all(|byte| byte.is_ascii_digit());
     let Payer { cuit, cvu_cbu, .. } = &payment.payer;
-    let shown = References { ..payment.references.clone() };
-    let elsewhere = format!("{shown:?}{}{}{}", payment.status.raw, payment.operation.raw, event.occurred_at);
+    let elsewhere = format!("{:?}{}{}{}", payment.references, payment.status.raw, payment.operation.raw, event.occurred_at);
     for number in [cuit, cvu_cbu].into_iter().flatten().filter(|number| digits(number)) {
         let said = elsewhere.contains(number.as_str())
             || payment.payer.name.iter().chain(&payment.payer.card_brand).any(|text| text.contains(number.as_str()));

@@ -1,6 +1,7 @@
 //! The diff once more, slow and obvious, to check the real one against on random histories.
 //!
 //! It keeps occurrences in a plain list, compares everything with everything and tries every pairing.
+#![expect(clippy::indexing_slicing, reason = "only tests and the fuzzer build it, and it fails loudly")]
 
 use std::collections::BTreeSet;
 
