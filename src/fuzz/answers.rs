@@ -36,6 +36,8 @@ pub(super) const TOKEN: &str = "sesame-open-sesame";
 pub(super) struct Input<'a> {
     pub(super) answers: Vec<(u16, &'a [u8])>,
     pub(super) setting: u8,
+    /// The bodies once more as text, for the laws: a reader passes over what is no UTF-8 in a field that it does not read.
+    texts: Vec<String>,
 }
 
 impl<'a> Input<'a> {
@@ -48,11 +50,13 @@ impl<'a> Input<'a> {
         if parts.len() > 1 && parts.last().is_some_and(|last| last.len() == 1) {
             parts.pop();
         }
-        Self { answers: parts.into_iter().map(with_status).collect(), setting }
+        let answers: Vec<_> = parts.into_iter().map(with_status).collect();
+        let texts = answers.iter().map(|(_, body)| String::from_utf8_lossy(body).into_owned()).collect();
+        Self { answers, setting, texts }
     }
 
-    pub(super) fn body(&self, index: usize) -> &'a [u8] {
-        self.answers.get(index).map_or(&[], |(_, body)| body)
+    pub(super) fn body(&self, index: usize) -> &[u8] {
+        self.texts.get(index).map_or(&[], |text| text.as_bytes())
     }
 }
 

@@ -72,8 +72,8 @@ fn assert_is_movement(row: &Row) {
 /// paid without the word for it.
 pub fn sipago_order(data: &[u8]) {
     let input = Input::of(data);
-    let (answer, body) =
-        input.answers.first().map(|(status, body)| ((*status, body.to_vec()), *body)).unwrap_or_default();
+    let (answer, body) = (input.answers.first().map(|(status, body)| (*status, body.to_vec())), input.body(0));
+    let answer = answer.unwrap_or_default();
     let upstream = Upstream::new(move |_, _| answer.clone());
     let source = source(input.setting, Arc::<Upstream<_>>::clone(&upstream));
     let snapshot = match read(&source, &Task::Watched { source: SourceKind::Links, id: ORDER.to_owned() }) {
