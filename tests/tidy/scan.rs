@@ -56,7 +56,13 @@ pub(crate) fn files(places: &[&str], endings: &[&str]) -> Vec<File> {
     }
     found.sort();
     let read = |path: PathBuf| {
-        let text = fs::read_to_string(&path).expect("a file of the project is UTF-8");
+        let bytes = fs::read(&path).expect("a file of the project can be read");
+        // Only an input of the fuzz targets may be anything.
+        let text = if path.starts_with(root.join("tests/data/fuzz")) {
+            String::from_utf8_lossy(&bytes).into_owned()
+        } else {
+            String::from_utf8(bytes).expect("a file of the project is UTF-8")
+        };
         let name = path.strip_prefix(root).expect("it is below the root").to_string_lossy().replace('\\', "/");
         File::new(&name, &text)
     };
