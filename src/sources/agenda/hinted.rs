@@ -1,6 +1,6 @@
 //! What a hint brings forward. Whoever sends it may be anybody, so that it can cost only so much:
 //!
-//! - the hot reading is asked no more often than each [`HURRY`], however many hints come;
+//! - the hot reading is asked no more often than each 5 s, however many hints come;
 //! - all hinted watches together are asked no more often than each `poll.watch`, as one watched id would be;
 //! - [`MOST`] of them are followed at once; one that the upstream never knew goes after [`UNKNOWN`], an open one after
 //!   [`OPEN`], an ended one when its refunds would no longer be looked for.
@@ -48,7 +48,7 @@ impl Hinted {
 }
 
 impl Agenda {
-    /// "Look now": brings the hot reading forward, unless it failed last or was asked within [`HURRY`]; then it is due at
+    /// "Look now": brings the hot reading forward, unless it failed last or was asked within 5 s; then it is due at
     /// the end of that.
     pub fn hurry(&mut self, now: Duration) {
         let pause = HURRY.min(self.poll.hot);
