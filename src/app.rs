@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
+use crate::api::hints::Desk;
 use crate::api::{ApiState, Health};
 pub use crate::channels::Channel;
 use crate::channels::build;
@@ -29,6 +30,7 @@ use crate::pipeline::Nudge;
 use crate::pipeline::announce::Herald;
 use crate::pipeline::dispatcher::Dispatcher;
 pub use crate::pipeline::dispatcher::Witness;
+use crate::pipeline::hints::Hints;
 use crate::pipeline::janitor::Janitor;
 pub use crate::pipeline::report::{Report, ReportError, Reporter};
 pub use crate::pipeline::watcher::Listener;
@@ -250,10 +252,10 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     }
     let channels = build::build_all(config, &clock).context("a destination cannot be built")?;
     let health = Arc::new(Health::default());
-    listen(config, lifecycle, &health).await?;
     let nudge = Nudge::default();
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
     let sources = sources(config, &transport, &clock);
+    listen(config, lifecycle, &health, desks(&sources)).await?;
     info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
     let readiness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses });
     let listener: Arc<dyn Listener> = Arc::<Readiness>::clone(&readiness);
@@ -293,12 +295,12 @@ impl Witness for Readiness {
     }
 }
 
-async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>) -> anyhow::Result<()> {
+async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>, desks: Vec<Desk>) -> anyhow::Result<()> {
     let Some(address) = config.http.listen else { return Ok(()) };
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`http.listen`)"))?;
     let hearts = lifecycle.heartbeats();
-    let state = ApiState::new(Arc::clone(health), move || hearts.dead());
+    let state = ApiState::new(Arc::clone(health), move || hearts.dead()).with_hints(desks);
     let (stop, health) = (lifecycle.stop_token(), Arc::clone(health));
     lifecycle.spawn("http", async move {
         let draining = async move {
@@ -343,18 +345,34 @@ struct Account<'a> {
     config: &'a AccountConfig,
     source: Arc<dyn Source>,
     watches: Vec<(SourceKind, String)>,
+    hints: Hints,
+}
+
+/// A desk for each account whose configuration takes hints.
+fn desks(accounts: &[Account<'_>]) -> Vec<Desk> {
+    let desk = |account: &Account<'_>| {
+        let (hints, name) = (account.hints.clone(), account.config.name.clone());
+        let give = move |ids: Vec<(SourceKind, String)>| {
+            let dropped = hints.give(ids);
+            if dropped > 0 {
+                debug!(account.name = %name, hint.ids = dropped, "more ids are hinted at than can be followed; the listing brings their payments");
+            }
+        };
+        Some(Desk::new(account.config.name.clone(), account.config.hints.clone()?, give))
+    };
+    accounts.iter().filter_map(desk).collect()
 }
 
 fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<dyn Clock>) -> Vec<Account<'a>> {
     let telepagos = config.telepagos.iter().map(|account| {
         let source = TelepagosSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
         let watches = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
-        Account { config: &account.common, source: Arc::new(source), watches }
+        Account { config: &account.common, source: Arc::new(source), watches, hints: Hints::default() }
     });
     let sipago = config.sipago.iter().map(|account| {
         let source = SipagoSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
         let watches = account.watch_links.iter().map(|uuid| (SourceKind::Links, uuid.clone())).collect();
-        Account { config: &account.common, source: Arc::new(source), watches }
+        Account { config: &account.common, source: Arc::new(source), watches, hints: Hints::default() }
     });
     telepagos.chain(sipago).collect()
 }
@@ -391,7 +409,7 @@ fn watch(
     listener: &Arc<dyn Listener>,
 ) {
     let routes: Arc<[Route]> = config.routes().into();
-    for Account { config: account, source, watches } in accounts {
+    for Account { config: account, source, watches, hints } in accounts {
         let herald = herald(config, account, source.upstream(), &routes);
         let policy = policy(config, account);
         let agenda = Agenda::new(account.poll, account.lookback_days, watches);
@@ -404,7 +422,8 @@ fn watch(
             agenda,
             nudge.clone(),
             Arc::clone(listener),
-        );
+        )
+        .hearing(hints);
         let watcher = match config.reconcile {
             Some(nightly) => watcher.closing_days(Arc::clone(&opened.archive), nightly),
             None => watcher,

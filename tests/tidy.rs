@@ -57,7 +57,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("axum", &["src/api/", "src/console/", "src/sandbox/"]),
     ("clap", &["src/cli/"]),
     ("figment", &["src/config/layers.rs"]),
-    ("governor", &["src/sources/gate", "src/channels/"]),
+    ("governor", &["src/api/hints", "src/sources/gate", "src/channels/"]),
     ("hyper", &["src/api/", "src/sandbox/"]),
     ("indicatif", &["src/cli/"]),
     ("lettre", &["src/channels/email"]),
@@ -107,13 +107,14 @@ fn is_test(file: &File, tests: &BTreeSet<String>) -> bool {
     (1..=module.len()).any(|depth| tests.contains(&module[..depth].join("/")))
 }
 
-/// Modules that exist in tests only: declared as `#[cfg(test)] mod name;`.
+/// Modules that exist in tests, or for the fuzzer, only: declared as `#[cfg(test)] mod name;`.
 fn test_only(all: &[File]) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for file in all {
-        for (at, mark) in file.code.match_indices("#[cfg(test)]") {
+        let marks = ["#[cfg(test)]", "#[cfg(any(test, fuzzing))]"];
+        for (at, mark) in marks.into_iter().flat_map(|mark| file.code.match_indices(mark)) {
             let next = file.code[at + mark.len()..].trim_start();
-            let next = next.strip_prefix("pub ").unwrap_or(next);
+            let next = next.strip_prefix("pub(crate) ").or_else(|| next.strip_prefix("pub ")).unwrap_or(next);
             let name = next.strip_prefix("mod ").and_then(|rest| rest.split_once(';')).map(|(name, _)| name.trim());
             if let Some(name) = name.filter(|name| !name.contains('{')) {
                 let mut module = file.module();

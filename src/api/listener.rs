@@ -42,7 +42,7 @@ const HEAD_BYTES: usize = 16 * 1024;
 /// Header lines of a head.
 const HEAD_LINES: usize = 64;
 
-/// Bytes of a body. Nothing reads one yet.
+/// Bytes of a body, for whatever reads one without a cap of its own.
 const BODY_BYTES: usize = 64 * 1024;
 
 /// How long to rest when no connection can be accepted, most often because file descriptors ran out.

@@ -1,10 +1,11 @@
-//! What a probe may ask over HTTP: `/live` and `/ready`.
+//! What is heard over HTTP: probes at `/live` and `/ready`, and upstreams at `/hints/{account}/{secret}`.
 //!
 //! Live means that every loop turns; a supervisor restarts what is not. Ready means that this process takes part: it
 //! is neither starting nor draining and its store answers. An upstream that is down makes it neither dead nor unready,
 //! because a restart would not bring it back.
 
 mod health;
+pub mod hints;
 mod listener;
 mod routes;
 
@@ -19,12 +20,19 @@ pub use self::listener::serve;
 pub struct ApiState {
     health: Arc<Health>,
     stalled: Arc<dyn Fn() -> Vec<String> + Send + Sync>,
+    hints: Arc<[hints::Desk]>,
 }
 
 impl ApiState {
     /// From the shared health and a question after the loops that do not turn, which must not wait for anything.
     pub fn new(health: Arc<Health>, stalled: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
-        Self { health, stalled: Arc::new(stalled) }
+        Self { health, stalled: Arc::new(stalled), hints: Arc::default() }
+    }
+
+    /// With desks for hints, one for each account that takes any.
+    #[must_use]
+    pub fn with_hints(self, desks: Vec<hints::Desk>) -> Self {
+        Self { hints: desks.into(), ..self }
     }
 }
 

@@ -3,21 +3,23 @@
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::json;
 
-use super::{ApiState, Unready};
+use super::{ApiState, Unready, hints};
 
 /// No cache between a probe and us.
-const NO_STORE: [(HeaderName, HeaderValue); 1] = [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+pub(super) const NO_STORE: [(HeaderName, HeaderValue); 1] =
+    [(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
 
 pub(super) fn router(state: ApiState) -> Router {
     Router::new()
         .route("/live", get(live))
         .route("/ready", get(ready))
+        .route("/hints/{account}/{secret}", post(hints::take))
         .fallback(|| async { refusal(StatusCode::NOT_FOUND, "no such path") })
-        .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET here") })
+        .method_not_allowed_fallback(|| async { refusal(StatusCode::METHOD_NOT_ALLOWED, "another method here") })
         .with_state(state)
 }
 
@@ -36,6 +38,6 @@ async fn ready(State(state): State<ApiState>) -> Response {
     (status, NO_STORE, Json(json!({ "ready": reasons.is_empty(), "reasons": reasons }))).into_response()
 }
 
-fn refusal(status: StatusCode, error: &str) -> Response {
+pub(super) fn refusal(status: StatusCode, error: &str) -> Response {
     (status, NO_STORE, Json(json!({ "error": error }))).into_response()
 }

@@ -9,6 +9,7 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use super::hints::{self, Ids};
 use super::problem::{Read, did_you_mean, shown};
 use super::section::{Field, Kind, Section};
 use super::values::{self, Rate};
@@ -28,7 +29,7 @@ const PROVIDER_ZONE: &str = "America/Argentina/Buenos_Aires";
 
 /// One `[[telepagos]]`. `zone` is the global one.
 pub(super) fn telepagos(section: &Section<'_>, zone: &TimeZone) -> Read<TelepagosAccount> {
-    let common = common(section, zone, "\"https://api.telepagos.com.ar\"");
+    let common = common(section, zone, "\"https://api.telepagos.com.ar\"", Ids::Cashin);
     let username = section.required("username", "\"…\"", |field| field.text().map(str::to_owned));
     let password = section.required("password", "{ file = \"…\" }", Field::secret);
     let paginate = section.or("paginate", false, Field::flag);
@@ -62,7 +63,7 @@ pub(super) fn telepagos(section: &Section<'_>, zone: &TimeZone) -> Read<Telepago
 
 /// One `[[sipago]]`. `zone` is the global one.
 pub(super) fn sipago(section: &Section<'_>, zone: &TimeZone) -> Read<SipagoAccount> {
-    let common = common(section, zone, "\"https://api-gwt.sipago.online/services\"");
+    let common = common(section, zone, "\"https://api-gwt.sipago.online/services\"", Ids::Links);
     let api_key = section.required("api_key", "{ env = \"…\" }", Field::secret);
     let x_version = section.or("x_version", "1".to_owned(), |field| {
         let text = field.text()?;
@@ -84,7 +85,7 @@ pub(super) fn sipago(section: &Section<'_>, zone: &TimeZone) -> Read<SipagoAccou
     })
 }
 
-fn common(section: &Section<'_>, zone: &TimeZone, sample_url: &str) -> Read<AccountConfig> {
+fn common(section: &Section<'_>, zone: &TimeZone, sample_url: &str, ids: Ids) -> Read<AccountConfig> {
     let name = section.required("name", "\"centro\"", |field| field.name(Kind::Account));
     let allow_http = section.or("allow_http", false, Field::flag);
     let base_url = section.required("base_url", sample_url, |field| base_url(field, allow_http.unwrap_or(true)));
@@ -111,6 +112,7 @@ fn common(section: &Section<'_>, zone: &TimeZone, sample_url: &str) -> Read<Acco
     let status = words(&section.section("status"), StatusKind::from_name, &status_names);
     let operation_names = OperationKind::ALL.map(OperationKind::as_str);
     let operation = words(&section.section("operation"), OperationKind::from_name, &operation_names);
+    let hints = hints::hints(section, ids);
     Ok(AccountConfig {
         name: AccountName::new(&name?),
         base_url: base_url?,
@@ -129,6 +131,7 @@ fn common(section: &Section<'_>, zone: &TimeZone, sample_url: &str) -> Read<Acco
         date_formats: date_formats?,
         status: status?,
         operation: operation?,
+        hints: hints?,
     })
 }
 

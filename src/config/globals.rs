@@ -12,8 +12,8 @@ use super::problem::{Read, nearest};
 use super::section::{Field, Section};
 use super::values;
 use super::{
-    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, Nightly, RedisTls, RedisUrl, SmtpConfig, SmtpSecurity,
-    StoreConfig,
+    Backend, Config, Flood, HttpConfig, Language, Log, LogFormat, Nightly, RedisTls, RedisUrl, SmtpConfig,
+    SmtpSecurity, StoreConfig,
 };
 use super::{accounts, destinations};
 

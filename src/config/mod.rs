@@ -10,6 +10,7 @@ mod destinations;
 mod environment;
 mod fields;
 mod globals;
+mod hints;
 mod layers;
 mod load;
 mod node;
@@ -189,6 +190,19 @@ pub struct AccountConfig {
     pub status: BTreeMap<String, StatusKind>,
     /// Raw operation, in lower case → kind; goes before the built-in words.
     pub operation: BTreeMap<String, OperationKind>,
+    /// Whether, and how, the upstream may push "look now".
+    pub hints: Option<HintsConfig>,
+}
+
+/// How an upstream's own push is read. Nothing in it is believed.
+#[derive(Clone, Debug)]
+pub struct HintsConfig {
+    /// The last part of the address that the upstream posts to.
+    pub secret: Secret,
+    /// JSON pointers (RFC 6901) to cash-in ids.
+    pub cashin: Vec<String>,
+    /// JSON pointers to order uuids, or to links that hold one.
+    pub links: Vec<String>,
 }
 
 /// Cadences of polling.

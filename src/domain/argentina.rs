@@ -66,6 +66,12 @@ pub fn mask_tail(text: &str) -> String {
     }
 }
 
+/// The last four characters: nothing more of a card is ever shown, whatever was kept as its end.
+pub fn last_four(text: &str) -> &str {
+    let start = text.char_indices().rev().nth(3).map_or(0, |(start, _)| start);
+    text.get(start..).unwrap_or_default()
+}
+
 /// A person's name as first name and initial: `MARIA LUISA PEREZ` → `MARIA P.`
 pub fn mask_name(text: &str) -> String {
     let mut words = text.split([' ', ',', '\u{a0}']).filter(|word| !word.is_empty());
@@ -125,6 +131,7 @@ mod tests {
         assert_eq!(mask_cuit("x"), "***");
         assert_eq!(mask_tail("2850590940090418135201"), "••••5201");
         assert_eq!(mask_tail("12"), "••••");
+        assert_eq!((last_four("4507990000004905"), last_four("é12"), last_four("")), ("4905", "é12", ""));
         assert_eq!(mask_name("MARIA LUISA PEREZ"), "MARIA P.");
         assert_eq!(mask_name("Cher"), "Cher");
         assert_eq!(mask_name("  "), "");

@@ -8,6 +8,7 @@ pub mod announce;
 mod audit;
 pub mod digest;
 pub mod dispatcher;
+pub mod hints;
 pub mod janitor;
 #[cfg(test)]
 mod laws;

@@ -217,10 +217,11 @@ pub(super) fn message(body: &[u8], secrets: &[&str]) -> String {
     }
     let Ok(words) = object::<Words<'_>>(body) else { return String::new() };
     let words = text(words.message).or_else(|| text(words.status_text)).or_else(|| text(words.error));
-    // Cut out before it is shortened, so that no half of a secret stays at the end.
+    // Control characters go first, so that none divides a secret or a number that its going would put together again.
+    // Secrets are cut out before it is shortened, so that no half of one stays at the end.
     let safe = |words: Cow<'_, str>| {
         let secrets = secrets.iter().filter(|secret| !secret.is_empty());
-        without_numbers(&secrets.fold(words.into_owned(), |words, secret| words.replace(secret, "…")))
+        without_numbers(&secrets.fold(clean(&words, usize::MAX), |words, secret| words.replace(secret, "…")))
     };
     words.map(|words| clean(&safe(words), MESSAGE)).unwrap_or_default()
 }

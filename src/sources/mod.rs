@@ -15,7 +15,7 @@ mod words;
 
 use std::time::Duration;
 
-pub use self::agenda::{Agenda, Feedback, Work};
+pub use self::agenda::{Agenda, Feedback, MOST_HINTED, Work};
 use async_trait::async_trait;
 use jiff::Timestamp;
 

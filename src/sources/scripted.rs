@@ -162,6 +162,7 @@ pub(super) fn account(name: &str) -> AccountConfig {
         date_formats: Vec::new(),
         status: BTreeMap::new(),
         operation: BTreeMap::new(),
+        hints: None,
     }
 }
 

@@ -13,6 +13,7 @@ mod cli;
 mod closing;
 mod crashes;
 mod demo;
+mod hints;
 mod outages;
 mod peers;
 mod redis_forms;

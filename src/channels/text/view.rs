@@ -11,7 +11,7 @@ use super::words::{self, Label};
 use super::{Moment, Style};
 use crate::config::{Detail, Language};
 use crate::domain::account::Upstream;
-use crate::domain::argentina::{format_cuit, mask_cuit, mask_name, mask_tail};
+use crate::domain::argentina::{format_cuit, last_four, mask_cuit, mask_name, mask_tail};
 use crate::domain::event::{Body, Event, EventType, Notice, Payment};
 use crate::domain::money::Money;
 use crate::domain::row::StatusKind;
@@ -147,7 +147,7 @@ impl View {
                 Detail::Thin => None,
             }
         };
-        let card = match (&payer.card_brand, &payer.card_last4) {
+        let card = match (&payer.card_brand, payer.card_last4.as_deref().map(last_four)) {
             (Some(brand), Some(last4)) => Some(format!("{brand} ••••{last4}")),
             (Some(brand), None) => Some(brand.clone()),
             (None, Some(last4)) => Some(format!("••••{last4}")),

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use crate::config::Detail;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
-use crate::domain::argentina::{mask_cuit, mask_name, mask_tail};
+use crate::domain::argentina::{last_four, mask_cuit, mask_name, mask_tail};
 use crate::domain::cause::Cause;
 use crate::domain::closing::{Sum, Totals};
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment};
@@ -135,7 +135,7 @@ impl<'e> PayerData<'e> {
                 cuit: shown(&payer.cuit, mask_cuit),
                 cvu_cbu: shown(&payer.cvu_cbu, mask_tail),
                 card_brand: payer.card_brand.as_deref(),
-                card_last4: payer.card_last4.as_deref(),
+                card_last4: payer.card_last4.as_deref().map(last_four),
             },
         }
     }

@@ -7,8 +7,8 @@ mod diff;
 #[cfg(test)]
 mod laws;
 mod matching;
-#[cfg(test)]
-mod model;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod model;
 mod reidentify;
 
 use std::collections::HashMap;

@@ -1,6 +1,7 @@
 //! The diff once more, slow and obvious, to check the real one against on random histories.
 //!
 //! It keeps occurrences in a plain list, compares everything with everything and tries every pairing.
+#![expect(clippy::indexing_slicing, reason = "only tests and the fuzzer build it, and it fails loudly")]
 
 use std::collections::BTreeSet;
 
@@ -22,16 +23,16 @@ struct Occurrence {
 
 /// What is remembered of a partition.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Model {
+pub(crate) struct Model {
     occurrences: Vec<Occurrence>,
 }
 
 /// Bucket, ordinal, fact: what an event id is computed from.
-pub(super) type Announced = (String, u32, FactKind);
+pub(crate) type Announced = (String, u32, FactKind);
 
 impl Model {
     /// Reads a snapshot and returns what is to be announced.
-    pub(super) fn read(&mut self, rows: &[Row], coverage: Coverage) -> BTreeSet<Announced> {
+    pub(crate) fn read(&mut self, rows: &[Row], coverage: Coverage) -> BTreeSet<Announced> {
         let mut announced = BTreeSet::new();
         let mut buckets: BTreeSet<String> = rows.iter().map(bucket).collect();
         buckets.extend(self.occurrences.iter().map(|occurrence| occurrence.bucket.clone()));

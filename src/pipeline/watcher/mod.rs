@@ -21,6 +21,7 @@ use self::reading::WatchError;
 use self::trouble::{Failures, Unreadable};
 use super::Nudge;
 use super::announce::Herald;
+use super::hints::Hints;
 use crate::clock::{Clock, Stopwatch};
 use crate::domain::policy::Policy;
 use crate::domain::retry::backoff;
@@ -59,6 +60,9 @@ pub struct Watcher {
     herald: Herald,
     policy: Policy,
     agenda: Agenda,
+    hints: Hints,
+    /// Nothing is due: only then a hint ends the pause. One that waits for the store or for a lease goes on.
+    rests: bool,
     nudge: Nudge,
     witness: Arc<dyn Listener>,
     memory: Memory,
@@ -98,6 +102,8 @@ impl Watcher {
             herald,
             policy,
             agenda,
+            hints: Hints::default(),
+            rests: false,
             nudge,
             witness,
             memory: Memory::default(),
@@ -114,18 +120,25 @@ impl Watcher {
         }
     }
 
+    /// The same, with hints left at `hints` heard.
+    #[must_use]
+    pub fn hearing(self, hints: Hints) -> Self {
+        Self { hints, ..self }
+    }
+
     /// Watches until `stop`; `beat` is told before each step how long the loop will wait at most.
     ///
     /// Cancel-safe: a reading that is dropped is read again, a commit that is dropped was written or was not, and the
     /// next one finds out by the versions.
     pub async fn run(mut self, stop: CancellationToken, beat: impl Fn(Duration) + Send) {
-        let mut wait = Duration::ZERO;
+        let (mut wait, hints) = (Duration::ZERO, self.hints.clone());
         loop {
             beat(wait);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(wait) => {}
+                () = hints.given(), if self.rests => {}
             }
             tokio::select! {
                 biased;
@@ -142,6 +155,7 @@ impl Watcher {
 
     /// Does the most overdue work, if any is due, and returns how long none will be.
     pub async fn step(&mut self) -> Duration {
+        self.rests = false;
         match self.holds_lease().await {
             Ok(true) => {}
             Ok(false) => return STANDBY,
@@ -152,12 +166,16 @@ impl Watcher {
             self.memory.doubt();
         }
         let (today, now) = (self.herald.today(self.clock.now()), self.started.elapsed());
+        self.take_hints(now);
         let read_through = match self.state().await {
             Ok(state) => state.state.read_through,
             Err(error) => return self.store_backoff(&error),
         };
         let next = self.agenda.next(now, today, read_through);
-        let Some(work) = next.work else { return next.wait.min(self.until_renewal()) };
+        let Some(work) = next.work else {
+            self.rests = true;
+            return next.wait.min(self.until_renewal());
+        };
         if !self.prepared && work.is_listing() && !self.prepare(&work).await {
             return Duration::ZERO;
         }
@@ -168,6 +186,13 @@ impl Watcher {
     /// its peers, each at a rate and with a burst of its own.
     fn until_renewal(&self) -> Duration {
         self.held_since.map_or(Duration::ZERO, |since| RENEW.saturating_sub(since.elapsed()))
+    }
+
+    fn take_hints(&mut self, now: Duration) {
+        let Some(ids) = self.hints.take() else { return };
+        self.agenda.hurry(now);
+        let followed = ids.iter().filter(|(source, id)| self.agenda.watch(*source, id, now)).count();
+        debug!(account.name = %self.herald.account, hint.ids = ids.len(), hint.followed = followed, "a hint: looking soon");
     }
 
     async fn work(&mut self, work: &Work) -> Duration {

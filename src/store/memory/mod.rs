@@ -1,8 +1,8 @@
 //! A store that forgets with the process: maps behind one lock, over an injected clock. For simulations and tests.
 
 mod archive;
-mod watches;
 mod copy;
+mod watches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -54,8 +54,18 @@ impl Daemon {
 
     /// An answer of its own HTTP port, headers included; `None` when nobody answers.
     pub(crate) async fn get(&self, path: &str) -> Option<String> {
+        self.asked(&format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")).await
+    }
+
+    /// The same of a POST with a JSON body.
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Option<String> {
+        let head = "Host: 127.0.0.1\r\nConnection: close\r\nContent-Type: application/json";
+        let length = body.len();
+        self.asked(&format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}")).await
+    }
+
+    async fn asked(&self, question: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
-        let question = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n");
         stream.write_all(question.as_bytes()).await.ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.ok()?;

@@ -31,6 +31,8 @@ pub(crate) struct Plan {
     pub(crate) top: String,
     /// `log.filter`.
     pub(crate) log: String,
+    /// `poll` of both accounts.
+    pub(crate) poll: String,
     /// Further lines of `[[telepagos]]`, named `centro`.
     pub(crate) telepagos: String,
     /// Further lines of `[[sipago]]`, named `palermo`.
@@ -47,6 +49,7 @@ impl Default for Plan {
             instance: String::from("one"),
             top: String::new(),
             log: String::from("info"),
+            poll: String::from(r#"{ hot = "1s", watch = "1s" }"#),
             telepagos: String::new(),
             sipago: String::new(),
             hooks: vec![(String::from("erp"), String::new())],
@@ -101,7 +104,7 @@ impl House {
     }
 
     fn config(&self, plan: &Plan, port: u16) -> String {
-        let Plan { instance, top, log, telepagos, sipago, .. } = plan;
+        let Plan { instance, top, log, poll, telepagos, sipago, .. } = plan;
         let store = match (&self.proxy, self.redis_url()) {
             (Some(proxy), _) => format!("redis://127.0.0.1:{}/0", proxy.port()),
             (None, Some(url)) => url,
@@ -124,7 +127,7 @@ allow_http = true
 username = "{USERNAME}"
 password = "{PASSWORD}"
 rate = "600/min"
-poll = {{ hot = "1s", watch = "1s" }}
+poll = {poll}
 {telepagos}
 [[sipago]]
 name = "palermo"
@@ -132,7 +135,7 @@ base_url = "{sipago_url}"
 allow_http = true
 api_key = "{API_KEY}"
 rate = "600/min"
-poll = {{ hot = "1s", watch = "1s" }}
+poll = {poll}
 {sipago}
 "#
         );

@@ -4,9 +4,14 @@
 //! [`Agenda::feed`]. Work that does not fit the quota is delayed, never dropped, because the gate makes the asker wait
 //! and everything that is due meanwhile stays due.
 
+mod hinted;
+
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::hinted::Hinted;
+pub use self::hinted::MOST as MOST_HINTED;
 use super::{SourceError, Task};
 use crate::config::Poll;
 use crate::domain::account::SourceKind;
@@ -52,12 +57,13 @@ pub struct Work {
     task: Task,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Item {
     Hot,
     Warm,
     Cold,
-    Watch(usize),
+    /// By its number in [`Agenda::watches`].
+    Watch(u64),
 }
 
 impl Work {
@@ -98,13 +104,20 @@ struct Entry {
     /// The cadence that urgency is measured in.
     every: Duration,
     due: Duration,
-    tried: bool,
+    /// When it was asked last.
+    asked: Option<Duration>,
     failures: u32,
+    /// Somebody said "look at this"; nobody was asked whether that is true.
+    hinted: bool,
 }
 
 impl Entry {
+    const fn new(item: Item, every: Duration) -> Self {
+        Self { item, every, due: Duration::ZERO, asked: None, failures: 0, hinted: false }
+    }
+
     const fn is_untried_watch(&self) -> bool {
-        !self.tried && matches!(self.item, Item::Watch(_))
+        self.asked.is_none() && !self.hinted && matches!(self.item, Item::Watch(_))
     }
 }
 
@@ -114,6 +127,8 @@ struct Watch {
     id: String,
     since: Duration,
     ended: bool,
+    /// Of a watch that came by a hint.
+    hinted: Option<Hinted>,
 }
 
 /// How far a cold sweep has come, going back in time.
@@ -131,7 +146,11 @@ pub struct Agenda {
     poll: Poll,
     lookback_days: u32,
     entries: Vec<Entry>,
-    watches: Vec<Watch>,
+    watches: BTreeMap<u64, Watch>,
+    /// Of the next watch; none is used again.
+    next_watch: u64,
+    /// No hinted watch is asked before.
+    hinted_from: Duration,
     /// A cold sweep under way.
     sweep: Option<Sweep>,
     /// Nothing is asked before: the upstream wants a pause, or the credentials are wrong.
@@ -142,12 +161,15 @@ pub struct Agenda {
 impl Agenda {
     /// The work of an account: its listing in three cadences, and watched ids. Everything is due at once.
     pub fn new(poll: Poll, lookback_days: u32, watches: Vec<(SourceKind, String)>) -> Self {
-        let entry = |item, every| Entry { item, every, due: Duration::ZERO, tried: false, failures: 0 };
-        let mut entries: Vec<Entry> = (0..watches.len()).map(|index| entry(Item::Watch(index), poll.watch)).collect();
-        entries.extend([entry(Item::Hot, poll.hot), entry(Item::Warm, poll.warm), entry(Item::Cold, poll.cold)]);
-        let watch = |(source, id)| Watch { source, id, since: Duration::ZERO, ended: false };
-        let watches = watches.into_iter().map(watch).collect();
-        Self { poll, lookback_days, entries, watches, sweep: None, paused_until: Duration::ZERO, refusals: 0 }
+        let watch = |(source, id)| Watch { source, id, since: Duration::ZERO, ended: false, hinted: None };
+        let watches: BTreeMap<u64, Watch> = (0..).zip(watches.into_iter().map(watch)).collect();
+        let mut entries: Vec<Entry> =
+            watches.keys().map(|number| Entry::new(Item::Watch(*number), poll.watch)).collect();
+        let listings = [(Item::Hot, poll.hot), (Item::Warm, poll.warm), (Item::Cold, poll.cold)];
+        entries.extend(listings.map(|(item, every)| Entry::new(item, every)));
+        let next_watch = watches.last_key_value().map_or(0, |(number, _)| number + 1);
+        let (hinted_from, paused_until) = (Duration::ZERO, Duration::ZERO);
+        Self { poll, lookback_days, entries, watches, next_watch, hinted_from, sweep: None, paused_until, refusals: 0 }
     }
 
     /// The most overdue work at `now` (time since the start). `read_through` is the last day whose hot reading was
@@ -159,13 +181,13 @@ impl Agenda {
         // At first contact what is paid already is seen before the account counts as contacted.
         let first_contact = read_through.is_none();
         let untried = self.entries.iter().take(WATCHES_FIRST).find(|entry| first_contact && entry.is_untried_watch());
-        let due = self.entries.iter().filter(|entry| entry.due <= now);
+        let due = self.entries.iter().filter(|entry| self.due(entry) <= now);
         let urgent = untried.or_else(|| due.min_by(|a, b| compare(a, b, now)));
         let Some(entry) = urgent else {
-            let due = self.entries.iter().map(|entry| entry.due).min().unwrap_or(Duration::MAX);
+            let due = self.entries.iter().map(|entry| self.due(entry)).min().unwrap_or(Duration::MAX);
             return Next { work: None, wait: due.saturating_sub(now) };
         };
-        let item = entry.item.clone();
+        let item = entry.item;
         let task = match item {
             Item::Hot => {
                 let from = read_through.map_or(today.plus(-1), |last| last.min(today.plus(-1)));
@@ -173,7 +195,7 @@ impl Agenda {
             }
             Item::Warm => Task::Days { from: today.plus(-WARM_DAYS), to: today.next() },
             Item::Cold => self.chunk(today),
-            Item::Watch(index) => match self.watches.get(index) {
+            Item::Watch(number) => match self.watches.get(&number) {
                 Some(watch) => Task::Watched { source: watch.source, id: watch.id.clone() },
                 // Cannot be: entries are made from watches. Asking for today is harmless.
                 None => Task::Days { from: today, to: today },
@@ -184,10 +206,13 @@ impl Agenda {
 
     /// Takes in how a piece of work went; `chance` is uniform in [0, 1).
     pub fn feed(&mut self, work: &Work, now: Duration, feedback: &Feedback<'_>, chance: f64) {
-        let every = self.cadence(&work.item, now, matches!(feedback, Feedback::Ended));
+        if let Item::Watch(number) = work.item {
+            self.hinted_was_asked(number, now, feedback);
+        }
+        let every = self.cadence(work.item, now, matches!(feedback, Feedback::Ended));
         let more = self.advance(work, feedback);
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.item == work.item) else { return };
-        entry.tried = true;
+        entry.asked = Some(now);
         match feedback {
             Feedback::Failed(SourceError::NotFound) | Feedback::Done | Feedback::Ended => {
                 entry.failures = 0;
@@ -235,17 +260,19 @@ impl Agenda {
         self.sweep.is_some()
     }
 
-    fn cadence(&mut self, item: &Item, now: Duration, ended: bool) -> Duration {
+    fn cadence(&mut self, item: Item, now: Duration, ended: bool) -> Duration {
         match item {
             Item::Hot => self.poll.hot,
             Item::Warm => self.poll.warm,
             Item::Cold => self.poll.cold,
-            Item::Watch(index) => {
-                let Some(watch) = self.watches.get_mut(*index) else { return OLD };
+            Item::Watch(number) => {
+                let Some(watch) = self.watches.get_mut(&number) else { return OLD };
                 watch.ended |= ended;
                 let age = now.saturating_sub(watch.since);
                 if watch.ended {
                     REFUND_CHECK
+                } else if let Some(pause) = watch.hinted.as_ref().and_then(Hinted::pause) {
+                    pause.max(self.poll.watch)
                 } else if age < YOUNG {
                     self.poll.watch
                 } else if age < AGED.0 {
@@ -268,131 +295,4 @@ fn compare(a: &Entry, b: &Entry, now: Duration) -> Ordering {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const POLL: Poll = Poll {
-        hot: Duration::from_secs(15),
-        warm: Duration::from_secs(900),
-        cold: Duration::from_secs(86_400),
-        watch: Duration::from_secs(5),
-    };
-
-    fn today() -> Day {
-        Day::parse("2026-11-21").unwrap()
-    }
-
-    fn days(from: &str, to: &str) -> Task {
-        Task::Days { from: Day::parse(from).unwrap(), to: Day::parse(to).unwrap() }
-    }
-
-    /// Does what is due until nothing is, and returns the tasks in order.
-    fn work_off(agenda: &mut Agenda, now: Duration) -> Vec<Task> {
-        let mut done = Vec::new();
-        // As the watcher does: the first hot reading contacts the account.
-        let mut contacted = None;
-        while let Some(work) = agenda.next(now, today(), contacted).work {
-            agenda.feed(&work, now, &Feedback::Done, 0.5);
-            contacted = contacted.or(work.is_listing().then(today));
-            done.push(work.task());
-            assert!(done.len() < 100, "it never ends");
-        }
-        done
-    }
-
-    #[test]
-    fn first_contact_asks_watches_then_everything_once() {
-        let mut agenda = Agenda::new(POLL, 21, vec![(SourceKind::Cashin, "7".into())]);
-        let expected = [
-            Task::Watched { source: SourceKind::Cashin, id: "7".into() },
-            days("2026-11-20", "2026-11-22"),
-            days("2026-11-14", "2026-11-22"),
-            days("2026-11-07", "2026-11-13"),
-            days("2026-10-31", "2026-11-06"),
-        ];
-        let moment = Duration::from_millis(3);
-        assert_eq!(work_off(&mut agenda, moment), expected);
-        let next = agenda.next(moment, today(), None);
-        assert_eq!((next.work, next.wait), (None, POLL.watch));
-    }
-
-    #[test]
-    fn every_cold_sweep_covers_every_day_of_the_look_back() {
-        for lookback in [1, 7, 8, 9, 14, 15, 45, 90] {
-            let mut agenda = Agenda::new(POLL, lookback, Vec::new());
-            for day in [0, 86_400, 2 * 86_400] {
-                let mut covered: Vec<Day> = Vec::new();
-                for task in work_off(&mut agenda, Duration::from_secs(day)) {
-                    if let Task::Days { from, to } = task {
-                        assert!(from <= to);
-                        covered.extend(from.through(to));
-                    }
-                }
-                let wanted = today().plus(-i64::from(lookback)).through(today().next());
-                assert!(wanted.into_iter().all(|day| covered.contains(&day)), "look-back of {lookback} days");
-            }
-        }
-    }
-
-    #[test]
-    fn after_an_outage_the_hot_reading_goes_back_to_where_it_ended() {
-        let mut agenda = Agenda::new(POLL, 7, Vec::new());
-        let next = agenda.next(Duration::ZERO, today(), Day::parse("2026-11-02"));
-        assert_eq!(next.work.map(|work| work.task()), Some(days("2026-11-02", "2026-11-22")));
-    }
-
-    #[test]
-    fn a_failure_backs_off_and_refused_credentials_rest_the_account() {
-        let mut agenda = Agenda::new(POLL, 7, Vec::new());
-        let now = Duration::from_secs(100);
-        let work = agenda.next(now, today(), None).work.unwrap();
-        agenda.feed(&work, now, &Feedback::Failed(&SourceError::Contract("x".into())), 1.0);
-        assert_eq!(agenda.next(now, today(), None).work.unwrap().item, Item::Warm, "other work goes on");
-        agenda.feed(&work, now, &Feedback::Failed(&SourceError::Unauthorized { message: String::new() }), 1.0);
-        assert_eq!(agenda.next(now, today(), None), Next { work: None, wait: UNAUTHORIZED.0 });
-        let later = now + UNAUTHORIZED.0;
-        let slow = SourceError::SlowDown { status: 429, retry_after: Some(Duration::from_secs(9)) };
-        agenda.feed(&work, later, &Feedback::Failed(&slow), 1.0);
-        assert_eq!(agenda.next(later, today(), None).wait, Duration::from_secs(9), "it obeys the upstream");
-        let absurd = SourceError::SlowDown { status: 429, retry_after: Some(Duration::MAX) };
-        agenda.feed(&work, later, &Feedback::Failed(&absurd), 1.0);
-        assert_eq!(agenda.next(later, today(), None).wait, UNAUTHORIZED.1, "within reason");
-    }
-
-    #[test]
-    fn a_watch_grows_old_and_ends_in_a_rare_refund_check() {
-        let mut agenda = Agenda::new(POLL, 7, vec![(SourceKind::Links, "u".into())]);
-        let work = agenda.next(Duration::ZERO, today(), None).work.unwrap();
-        let mut wait_after = |secs: u64, feedback| {
-            let now = Duration::from_secs(secs);
-            agenda.feed(&work, now, &feedback, 0.5);
-            agenda.entries.iter().find(|entry| entry.item == work.item).unwrap().due.saturating_sub(now)
-        };
-        assert_eq!(wait_after(10, Feedback::Failed(&SourceError::NotFound)), POLL.watch, "not found is not yet");
-        assert_eq!(wait_after(4_000, Feedback::Done), Duration::from_secs(60));
-        assert_eq!(wait_after(100_000, Feedback::Done), OLD);
-        assert_eq!(wait_after(100_010, Feedback::Ended), REFUND_CHECK);
-        assert_eq!(wait_after(200_000, Feedback::Done), REFUND_CHECK, "an end is an end");
-    }
-
-    proptest! {
-        #[test]
-        fn nothing_starves_even_when_the_quota_is_too_small(watches in 0_usize..40, pace in 1_u64..8) {
-            let ids = (0..watches).map(|n| (SourceKind::Links, n.to_string())).collect();
-            let mut agenda = Agenda::new(POLL, 20, ids);
-            let mut done = std::collections::BTreeMap::<String, u32>::new();
-            let mut now = Duration::ZERO;
-            // A request every `pace` seconds, for two hours.
-            while now < Duration::from_secs(7_200) {
-                if let Some(work) = agenda.next(now, today(), None).work {
-                    agenda.feed(&work, now, &Feedback::Done, 0.5);
-                    *done.entry(format!("{:?}", work.item)).or_default() += 1;
-                }
-                now += Duration::from_secs(pace);
-            }
-            prop_assert_eq!(done.len(), watches + 3);
-            prop_assert!(done["Hot"] >= 60 && done["Warm"] >= 1 && done["Cold"] >= 1, "{done:?}");
-        }
-    }
-}
+mod tests;
