@@ -31,7 +31,7 @@ pub use self::layers::EXAMPLE;
 pub use self::load::{Loaded, from_toml, load, load_in};
 pub use self::problem::{ConfigErrors, Problem};
 pub use self::secret::Secret;
-pub use self::values::Rate;
+pub use self::values::{Rate, order_uuid};
 use crate::domain::account::AccountName;
 use crate::domain::money::Dialect;
 pub use crate::domain::policy::{Flood, Start};

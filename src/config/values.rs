@@ -124,7 +124,7 @@ pub(super) fn size(text: &str) -> Result<usize, Complaint> {
 
 /// The order uuid in a text that is one or is a payment link (`https://…/orders/<uuid>`), in lower case.
 /// `None` when there is none or more than one.
-pub(super) fn order_uuid(text: &str) -> Option<String> {
+pub fn order_uuid(text: &str) -> Option<String> {
     let mut found = text
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
         .filter(|piece| piece.len() == 36)

@@ -1,6 +1,6 @@
 //! Sipago: movements by day, orders behind payment links by uuid.
 
-mod client;
+pub mod client;
 mod read;
 mod wire;
 
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use self::client::Client;
+pub use self::client::SipagoClient;
 use self::read::Reader;
 use super::{Fingerprint, Reading, Snapshot, Source, SourceError, Task, json};
 use crate::clock::Clock;
@@ -23,14 +23,24 @@ use crate::http::Transport;
 /// One Sipago account.
 #[derive(Debug)]
 pub struct SipagoSource {
-    client: Client,
+    client: Arc<SipagoClient>,
     clock: Arc<dyn Clock>,
 }
 
 impl SipagoSource {
-    /// A source; there is no login.
+    /// A source with a client of its own; there is no login.
     pub fn new(config: SipagoAccount, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
-        Self { client: Client::new(config, transport), clock }
+        Self::over(Arc::new(SipagoClient::new(config, transport)), clock)
+    }
+
+    /// A source on a client that others use too: they share its gate.
+    pub const fn over(client: Arc<SipagoClient>, clock: Arc<dyn Clock>) -> Self {
+        Self { client, clock }
+    }
+
+    /// The account's client.
+    pub const fn client(&self) -> &Arc<SipagoClient> {
+        &self.client
     }
 
     /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
