@@ -229,6 +229,8 @@ pub struct SipagoAccount {
     pub api_key: Secret,
     /// Header `X-VERSION`.
     pub x_version: String,
+    /// Read the paid deposits too.
+    pub deposits: bool,
     /// Order uuids to follow (cut from URLs where those were given), in lower case.
     pub watch_links: Vec<String>,
 }

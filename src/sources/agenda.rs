@@ -143,10 +143,13 @@ impl Agenda {
     /// The work of an account: its listing in three cadences, and watched ids. Everything is due at once.
     pub fn new(poll: Poll, lookback_days: u32, watches: Vec<(SourceKind, String)>) -> Self {
         let entry = |item, every| Entry { item, every, due: Duration::ZERO, tried: false, failures: 0 };
-        let mut entries: Vec<Entry> = (0..watches.len()).map(|index| entry(Item::Watch(index), poll.watch)).collect();
+        let cadence = |source: SourceKind| if source == SourceKind::Deposits { poll.warm } else { poll.watch };
+        let watched = watches.iter().enumerate();
+        let mut entries: Vec<Entry> =
+            watched.map(|(index, (source, _))| entry(Item::Watch(index), cadence(*source))).collect();
         entries.extend([entry(Item::Hot, poll.hot), entry(Item::Warm, poll.warm), entry(Item::Cold, poll.cold)]);
-        let watch = |(source, id)| Watch { source, id, since: Duration::ZERO, ended: false };
-        let watches = watches.into_iter().map(watch).collect();
+        let watches = watches.into_iter();
+        let watches = watches.map(|(source, id)| Watch { source, id, since: Duration::ZERO, ended: false }).collect();
         Self { poll, lookback_days, entries, watches, sweep: None, paused_until: Duration::ZERO, refusals: 0 }
     }
 
@@ -173,11 +176,11 @@ impl Agenda {
             }
             Item::Warm => Task::Days { from: today.plus(-WARM_DAYS), to: today.next() },
             Item::Cold => self.chunk(today),
-            Item::Watch(index) => match self.watches.get(index) {
-                Some(watch) => Task::Watched { source: watch.source, id: watch.id.clone() },
+            Item::Watch(index) => self.watches.get(index).map_or(
                 // Cannot be: entries are made from watches. Asking for today is harmless.
-                None => Task::Days { from: today, to: today },
-            },
+                Task::Days { from: today, to: today },
+                |watch| Task::Watched { source: watch.source, id: watch.id.clone() },
+            ),
         };
         Next { work: Some(Work { item, task }), wait: Duration::ZERO }
     }
@@ -197,8 +200,7 @@ impl Agenda {
             }
             Feedback::Failed(error) => {
                 entry.failures = entry.failures.saturating_add(1);
-                let (base, cap) = BACKOFF;
-                entry.due = now.saturating_add(backoff(entry.failures, base, cap, chance));
+                entry.due = now.saturating_add(backoff(entry.failures, BACKOFF.0, BACKOFF.1, chance));
                 let pause = match error {
                     SourceError::Unauthorized { .. } => Some(UNAUTHORIZED),
                     SourceError::SlowDown { .. } => Some(SLOW_DOWN),
@@ -244,7 +246,9 @@ impl Agenda {
                 let Some(watch) = self.watches.get_mut(*index) else { return OLD };
                 watch.ended |= ended;
                 let age = now.saturating_sub(watch.since);
-                if watch.ended {
+                if watch.source == SourceKind::Deposits {
+                    self.poll.warm
+                } else if watch.ended {
                     REFUND_CHECK
                 } else if age < YOUNG {
                     self.poll.watch

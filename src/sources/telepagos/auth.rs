@@ -151,6 +151,7 @@ mod tests {
             logins.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             tokio::task::yield_now().await;
             read(br#"{"token":"t","expires_at":3600}"#, now, &TimeZone::UTC)
+                .map_err(|error| CallError::failed(error, None))
         };
         let all = futures_util::future::join_all((0..20).map(|_| auth.token(now, None, login()))).await;
         assert!(all.iter().all(Result::is_ok));
