@@ -1,6 +1,7 @@
 //! The laws of the pipeline: scripted sources and channels, the real watcher and dispatcher, a store in memory.
 
 mod delivering;
+mod deposits;
 mod watching;
 
 use std::sync::{Arc, Mutex};
@@ -190,6 +191,10 @@ impl Town {
     }
 
     fn watcher_on(&self, store: Arc<dyn Store>) -> Watcher {
+        self.watcher_of(store, Arc::<Fake>::clone(&self.upstream))
+    }
+
+    fn watcher_of(&self, store: Arc<dyn Store>, source: Arc<dyn Source>) -> Watcher {
         let route = Route {
             destination: DestinationName::new("ear"),
             channel: ChannelKind::Webhook,
@@ -207,7 +212,6 @@ impl Town {
         let secs = Duration::from_secs;
         let poll = Poll { hot: secs(15), warm: secs(900), cold: secs(86_400), watch: secs(5) };
         let agenda = Agenda::new(poll, self.policy.lookback_days, self.watches.clone());
-        let source = Arc::<Fake>::clone(&self.upstream);
         let clock = Arc::clone(&self.clock);
         Watcher::new(store, source, clock, herald, self.policy, agenda, self.nudge.clone(), Arc::new(Nobody))
     }

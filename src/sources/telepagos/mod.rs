@@ -62,7 +62,7 @@ impl TelepagosSource {
 
     async fn cashin(&self, id: &str, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
         let read_at = self.clock.now();
-        let body = self.client.get_by_id(&format!("v2/payment/cashin/{id}")).await?;
+        let body = self.client.get_by_id(&format!("v2/payment/cashin/{id}"), &[]).await?;
         let fingerprint = xxh3_128(&body);
         if known == Some(fingerprint) {
             return Ok(Reading::Unchanged);

@@ -87,7 +87,8 @@ impl SipagoClient {
             CallError::failed(SourceError::Contract(String::from("the request cannot be written as JSON")), None)
         })?;
         let answer = self.call(Method::POST, path, Some(body), Intent::Write).await?;
-        let doubt = |error| CallError::after(Intent::Write, error, Some(Said::of(200, &answer, &[])));
+        let said = || Said::of(200, &answer, &[self.config.api_key.expose()]);
+        let doubt = |error| CallError::after(Intent::Write, error, Some(said()));
         let mut record = Record::of_body(&answer).map_err(doubt)?;
         if let Some(refused) = self.unsuccessful(&mut record, &answer) {
             return Err(refused);

@@ -1,5 +1,6 @@
 //! Sipago, tried with bodies of every quirk and with transports that misbehave by a script.
 
+mod deposits;
 mod errors;
 mod laws;
 mod movements;

@@ -68,6 +68,8 @@ struct Question<'a> {
     filters: &'a [(&'a str, String)],
     /// JSON of a POST or DELETE.
     body: Option<Bytes>,
+    /// It names a thing that may not be there.
+    by_id: bool,
     intent: Intent,
 }
 
@@ -105,14 +107,17 @@ impl TelepagosClient {
 
     /// One GET of a list. The answer is a 2xx whose envelope is no error.
     pub(super) async fn get(&self, path: &str, filters: &[(&str, String)]) -> Result<Bytes, CallError> {
-        let question = Question { method: Method::GET, path, filters, body: None, intent: Intent::Read };
-        self.ask(&question).await
+        let (method, intent) = (Method::GET, Intent::Read);
+        let answer = self.ask(&Question { method, path, filters, body: None, by_id: false, intent }).await?;
+        Ok(answer.0)
     }
 
     /// One GET of a thing by its id, which may be unknown. Only here an answer means [`SourceError::NotFound`]: a list
     /// or a login that is not found is a wrong address.
-    pub(super) async fn get_by_id(&self, path: &str) -> Result<Bytes, CallError> {
-        self.get(path, &[]).await.map_err(unknown_id)
+    pub(super) async fn get_by_id(&self, path: &str, filters: &[(&str, String)]) -> Result<Bytes, CallError> {
+        let (method, intent) = (Method::GET, Intent::Read);
+        let answer = self.ask(&Question { method, path, filters, body: None, by_id: true, intent }).await?;
+        Ok(answer.0)
     }
 
     /// One request that creates something or moves money, sent once, and what `read` makes of its answer.
@@ -127,17 +132,23 @@ impl TelepagosClient {
             CallError::failed(SourceError::Contract(String::from("the request cannot be written as JSON")), None)
         })?;
         let body = Some(Bytes::from(body));
-        let answer = self.ask(&Question { method, path, filters: &[], body, intent: Intent::Write }).await?;
-        let doubt = |error| CallError::after(Intent::Write, error, Some(Said::of(200, &answer, &[])));
+        let question = Question { method, path, filters: &[], body, by_id: false, intent: Intent::Write };
+        let (answer, token) = self.ask(&question).await?;
+        let doubt = |error| CallError::after(Intent::Write, error, Some(self.said(200, &answer, Some(&token))));
         let mut record = Record::of_body(&answer).map_err(doubt)?;
         let told = read(&mut record);
         // It said yes, but not to what: the thing may exist.
         told.ok_or_else(|| doubt(SourceError::Contract(format!("`{path}` answers without what it promises"))))
     }
 
-    async fn ask(&self, question: &Question<'_>) -> Result<Bytes, CallError> {
+    /// A good answer, and the token that it was asked with.
+    async fn ask(&self, question: &Question<'_>) -> Result<(Bytes, Token), CallError> {
         let (answer, token) = self.fetch(question).await?;
-        if answer.is_good() { Ok(answer.body) } else { Err(self.refusal(question.intent, &answer, Some(&token))) }
+        if answer.is_good() {
+            return Ok((answer.body, token));
+        }
+        let refusal = self.refusal(question.intent, &answer, Some(&token));
+        Err(if question.by_id { unknown_id(refusal) } else { refusal })
     }
 
     /// Asks with a token, renewed once. A refused token means that nothing was done, whatever the question was.
@@ -170,7 +181,7 @@ impl TelepagosClient {
             timeout: self.config.common.timeout.min(auth::LOGIN),
             body_cap: self.config.common.body_cap,
         };
-        let answer = self.send(request, Intent::Read).await?;
+        let answer = self.send(request, Intent::Read, None).await?;
         match answer.status {
             400 | 401 | 403 | 422 => Err(self.unauthorized(&answer, None)),
             200..=299 => match auth::read(&answer.body, self.clock.now(), &self.config.common.provider_zone) {
@@ -201,10 +212,10 @@ impl TelepagosClient {
             timeout: self.config.common.timeout,
             body_cap: self.config.common.body_cap,
         };
-        self.send(request, question.intent).await
+        self.send(request, question.intent, Some(token)).await
     }
 
-    async fn send(&self, request: Request, intent: Intent) -> Result<Answer, CallError> {
+    async fn send(&self, request: Request, intent: Intent, token: Option<&Token>) -> Result<Answer, CallError> {
         self.gate.pass().await;
         let answer = self.transport.call(request).await;
         let answer = answer.map_err(|error| CallError::after(intent, SourceError::Transport(error), None))?;
@@ -212,7 +223,7 @@ impl TelepagosClient {
         if matches!(status, 429 | 503) {
             self.gate.close_for(answer.retry_after.unwrap_or(SLOW_DOWN).min(crate::sources::LONGEST_PAUSE));
             let error = SourceError::SlowDown { status, retry_after: answer.retry_after };
-            return Err(CallError::after(intent, error, Some(self.said(status, &answer.body, None))));
+            return Err(CallError::after(intent, error, Some(self.said(status, &answer.body, token))));
         }
         let is_error = json::is_error(&answer.body);
         Ok(Answer { status, is_error, body: answer.body })

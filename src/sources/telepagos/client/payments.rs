@@ -209,7 +209,7 @@ impl TelepagosClient {
     /// See [`CallError`]; it never ends unknown. [`SourceError::NotFound`] where there is none of that id (yet).
     pub async fn cashin(&self, id: &str) -> Result<Cashin, CallError> {
         let id = rules::segment("id", id)?;
-        let body = self.get_by_id(&format!("v2/payment/cashin/{id}")).await?;
+        let body = self.get_by_id(&format!("v2/payment/cashin/{id}"), &[]).await?;
         let mut record = record(&body)?;
         let mut buyer = record.part("buyer");
         Ok(Cashin {
@@ -245,7 +245,7 @@ impl TelepagosClient {
     /// See [`CallError`]; it never ends unknown. [`SourceError::NotFound`] where there is none of that id.
     pub async fn voucher(&self, id: &str) -> Result<Voucher, CallError> {
         let id = rules::segment("id", id)?;
-        let body = self.get_by_id(&format!("v2/payment/cashout/{id}")).await?;
+        let body = self.get_by_id(&format!("v2/payment/cashout/{id}"), &[]).await?;
         let voucher = record(&body)?.text("voucher");
         let missing = || broken(SourceError::Contract(String::from("the answer has no `voucher`")));
         voucher.map(Voucher).ok_or_else(missing)

@@ -105,7 +105,7 @@ impl TelepagosClient {
     pub async fn static_qr(&self, id: &str, amount: StaticAmount) -> Result<StaticQr, CallError> {
         let filters = [("type_amount", amount.as_str().to_owned()), ("sale_point_id", point(id)?.to_string())];
         let path = "v2/payment/cashin/qr/sale-point/static";
-        let body = self.get(path, &filters).await.map_err(super::unknown_id)?;
+        let body = self.get_by_id(path, &filters).await?;
         let mut record = record(&body)?;
         let missing = || broken(SourceError::Contract(String::from("the answer has no `qr_code`")));
         let qr_code = record.text("qr_code").ok_or_else(missing)?;

@@ -107,7 +107,7 @@ async fn transactions_whole_and_by_pages() {
 
 #[tokio::test(start_paused = true)]
 async fn a_voucher_is_decoded_in_every_dress() {
-    for printed in ["JVBERi0xLjQK", "JVBERi0x\nLjQK", "data:application/pdf;base64,JVBERi0xLjQK"] {
+    for printed in ["JVBERi0xLjQK", r"JVBERi0x\nLjQK", "data:application/pdf;base64,JVBERi0xLjQK"] {
         let (client, transport) = client([ok(format!(r#"{{"status":"ok","voucher":"{printed}"}}"#))]);
         let voucher = client.voucher("500001").await.unwrap();
         assert_eq!(voucher.decode().unwrap(), b"%PDF-1.4\n");
