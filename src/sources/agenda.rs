@@ -143,10 +143,7 @@ impl Agenda {
     /// The work of an account: its listing in three cadences, and watched ids. Everything is due at once.
     pub fn new(poll: Poll, lookback_days: u32, watches: Vec<(SourceKind, String)>) -> Self {
         let entry = |item, every| Entry { item, every, due: Duration::ZERO, tried: false, failures: 0 };
-        let cadence = |source: SourceKind| if source == SourceKind::Deposits { poll.warm } else { poll.watch };
-        let watched = watches.iter().enumerate();
-        let mut entries: Vec<Entry> =
-            watched.map(|(index, (source, _))| entry(Item::Watch(index), cadence(*source))).collect();
+        let mut entries: Vec<Entry> = (0..watches.len()).map(|index| entry(Item::Watch(index), poll.watch)).collect();
         entries.extend([entry(Item::Hot, poll.hot), entry(Item::Warm, poll.warm), entry(Item::Cold, poll.cold)]);
         let watches = watches.into_iter();
         let watches = watches.map(|(source, id)| Watch { source, id, since: Duration::ZERO, ended: false }).collect();

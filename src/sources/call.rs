@@ -156,8 +156,11 @@ pub(super) enum Intent {
 /// Whether a request that was sent may have been carried out although this came of it.
 const fn is_doubtful(error: &SourceError) -> bool {
     match error {
-        // Without a name or a connection nothing was sent. A TLS fault may come at the end as well as at the beginning.
-        SourceError::Transport(TransportError::Dns(_) | TransportError::Connect(_)) => false,
+        // Without a name or a connection nothing was sent; a refusal says that nothing was done.
+        SourceError::Transport(TransportError::Dns(_) | TransportError::Connect(_))
+        | SourceError::Unauthorized { .. }
+        | SourceError::NotFound => false,
+        // A TLS fault may come at the end as well as at the beginning.
         SourceError::Transport(
             TransportError::Tls(_)
             | TransportError::Timeout(_)
@@ -169,7 +172,6 @@ const fn is_doubtful(error: &SourceError) -> bool {
         // 503 is a gateway's word for "limited", but also for a back end that died over the request.
         SourceError::SlowDown { status, .. } => *status != 429,
         SourceError::Refused { status, .. } => *status == 408,
-        SourceError::Unauthorized { .. } | SourceError::NotFound => false,
     }
 }
 

@@ -94,10 +94,10 @@ async fn an_empty_list_is_a_first_reading_too() {
 #[tokio::test(start_paused = true)]
 async fn switched_on_later_the_list_is_history_all_the_same() {
     let mut bank = Bank::new();
-    let watches = std::mem::take(&mut bank.town.watches);
+    let asked_later = std::mem::take(&mut bank.town.watches);
     bank.town.watch(&mut bank.watcher(), MINUTE).await;
     bank.pay(10_000);
-    bank.town.watches = watches;
+    bank.town.watches = asked_later;
     let mut watcher = bank.watcher();
     bank.town.watch(&mut watcher, MINUTE).await;
     assert_eq!(bank.town.cried().await, Vec::<String>::new());

@@ -37,8 +37,13 @@ pub(super) fn answer(world: &World, question: &Question, path: &str, twist: &Twi
         ("POST", ["api", "paymentButtonsToken"]) => buttons::link(&merchant, question),
         ("GET", ["api", "paymentQr"]) => buttons::open_qr(&merchant),
         ("POST", ["api", "paymentQr"]) => buttons::qr(&merchant, question),
-        (_, ["transactions", "page" | "code", _] | ["checkout", "getLink", _] | ["deposits", _, "page", _])
-        | (_, ["api", "paymentButtonsToken" | "paymentQr"]) => failure(world, 405),
+        (
+            _,
+            ["transactions", "page" | "code", _]
+            | ["checkout", "getLink", _]
+            | ["deposits", _, "page", _]
+            | ["api", "paymentButtonsToken" | "paymentQr"],
+        ) => failure(world, 405),
         _ => failure(world, 404),
     }
 }

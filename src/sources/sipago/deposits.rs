@@ -52,10 +52,8 @@ impl Reader<'_> {
         };
         let raw = json::string(wire.state).unwrap_or_default();
         // It stands in the list of what was paid: a word that nobody knows takes nothing from that.
-        let kind = match words::status(&raw, &common.status) {
-            StatusKind::Unknown => StatusKind::Approved,
-            known => known,
-        };
+        let kind = words::status(&raw, &common.status);
+        let kind = if kind == StatusKind::Unknown { StatusKind::Approved } else { kind };
         Ok(Row {
             source: SourceKind::Deposits,
             identity: Identity::Keyed(id.clone()),

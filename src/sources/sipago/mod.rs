@@ -117,7 +117,9 @@ impl SipagoSource {
         let bodies = self.client.pages("deposits/paid", "{}").await?;
         let mut hash = Xxh3::new();
         hash.update(today.to_string().as_bytes());
-        bodies.iter().for_each(|body| hash.update(body));
+        for body in &bodies {
+            hash.update(body);
+        }
         let fingerprint = hash.digest128();
         if known == Some(fingerprint) {
             return Ok(Reading::Unchanged);

@@ -149,9 +149,8 @@ struct StaticQrAnswer {
 
 /// `GET v2/payment/cashin/qr/sale-point/static`
 pub(super) fn static_qr(world: &World, fields: &Fields) -> Answer {
-    let kind = match fields.get("type_amount").map(String::as_str) {
-        Some(kind @ ("open" | "closed")) => kind,
-        _ => return error(400, "type_amount debe ser closed u open"),
+    let Some(kind @ ("open" | "closed")) = fields.get("type_amount").map(String::as_str) else {
+        return error(400, "type_amount debe ser closed u open");
     };
     let point = fields.get("sale_point_id").and_then(|id| id.parse::<u64>().ok());
     match world.telepagos_sale_points().into_iter().find(|known| Some(known.id) == point) {

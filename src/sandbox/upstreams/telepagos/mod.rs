@@ -43,8 +43,13 @@ pub(super) fn answer(world: &World, question: &Question, path: &str, twist: &Twi
         ("GET", ["payment", "cashout", id]) => payouts::voucher(&world, id),
         ("GET", ["whitelabel", "statics", period]) => payouts::statics(&world, period),
         (verb, ["payment", "cashin", rest @ ..]) => cashins(&world, verb, rest, &fields(), twist),
-        (_, ["account", "transactions" | "transactions_filters" | "balance"] | ["payment", "concepts" | "cashout"])
-        | (_, ["payment", "cashout", _] | ["whitelabel", "statics", _]) => wrong_verb(),
+        (
+            _,
+            ["account", "transactions" | "transactions_filters" | "balance"]
+            | ["payment", "concepts" | "cashout"]
+            | ["payment", "cashout", _]
+            | ["whitelabel", "statics", _],
+        ) => wrong_verb(),
         _ => error(404, "Ruta inexistente"),
     }
 }
@@ -61,8 +66,14 @@ fn cashins(world: &World, verb: &str, path: &[&str], fields: &Fields, twist: &Tw
         ("GET", ["qr", "sale-point", "static"]) => static_qr(world, fields),
         ("POST", ["qr", "static", "order"]) => static_order(world, fields),
         ("GET", [id]) => cashin(world, id, twist),
-        (_, [_] | ["link" | "qr" | "transfer", "generate"] | ["qr", "sale-point"])
-        | (_, ["qr", "sale-point", "static"] | ["qr", "static", "order"]) => wrong_verb(),
+        (
+            _,
+            [_]
+            | ["link" | "qr" | "transfer", "generate"]
+            | ["qr", "sale-point"]
+            | ["qr", "sale-point", "static"]
+            | ["qr", "static", "order"],
+        ) => wrong_verb(),
         _ => error(404, "Ruta inexistente"),
     }
 }

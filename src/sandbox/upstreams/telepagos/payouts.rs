@@ -78,12 +78,13 @@ fn pdf(done: &CashoutDone) -> Vec<u8> {
     let mut file = String::from("%PDF-1.4\n");
     let mut table = String::from("0000000000 65535 f \n");
     for (number, object) in (1..).zip(&objects) {
-        table.push_str(&format!("{:010} 00000 n \n", file.len()));
-        file.push_str(&format!("{number} 0 obj\n{object}\nendobj\n"));
+        table = [table, format!("{:010} 00000 n \n", file.len())].concat();
+        file = [file, format!("{number} 0 obj\n{object}\nendobj\n")].concat();
     }
     let (start, size) = (file.len(), objects.len() + 1);
-    file.push_str(&format!("xref\n0 {size}\n{table}trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n"));
-    file.into_bytes()
+    [file, format!("xref\n0 {size}\n{table}trailer\n<</Size {size}/Root 1 0 R>>\nstartxref\n{start}\n%%EOF\n")]
+        .concat()
+        .into_bytes()
 }
 
 #[derive(Serialize)]

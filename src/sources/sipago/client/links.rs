@@ -25,7 +25,7 @@ pub struct NewLink {
     pub link: String,
     /// The order behind it, cut from the link: the answer names none. `None` where the link does not end in a uuid.
     pub order_uuid: Option<String>,
-    /// To hand it on by WhatsApp.
+    /// To hand it on in a chat.
     pub whatsapp_url: Option<String>,
     /// To hand it on by Facebook.
     pub facebook_url: Option<String>,

@@ -21,7 +21,7 @@ pub struct Qr {
     pub subscription_url: Option<String>,
     /// Undocumented in its use.
     pub hash: Option<String>,
-    /// To hand it on by WhatsApp.
+    /// To hand it on in a chat.
     pub whatsapp_url: Option<String>,
     /// To hand it on by Facebook.
     pub facebook_url: Option<String>,

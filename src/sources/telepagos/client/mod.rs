@@ -272,6 +272,6 @@ fn unknown_id(error: CallError) -> CallError {
         if *status == 404 || words::is_not_found(message));
     match error {
         CallError::Failed(failure) if unknown => CallError::failed(SourceError::NotFound, failure.said),
-        other => other,
+        CallError::Failed(_) | CallError::Invalid(_) | CallError::Unknown { .. } => error,
     }
 }

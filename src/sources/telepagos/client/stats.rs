@@ -62,6 +62,8 @@ fn flatten<'a>(raw: &'a RawValue, depth: u8, found: &mut Vec<Record<'a>>) {
     if raw.get().starts_with('{') {
         found.extend(Record::of(raw));
     } else if let (Some(depth), Ok(items)) = (depth.checked_sub(1), serde_json::from_str::<Vec<&RawValue>>(raw.get())) {
-        items.into_iter().for_each(|item| flatten(item, depth, found));
+        for item in items {
+            flatten(item, depth, found);
+        }
     }
 }

@@ -99,8 +99,8 @@ async fn transactions_whole_and_by_pages() {
 
     let mut paged = config();
     paged.paginate = true;
-    let pages = [file("telepagos/login.json"), file("telepagos/page_1.json"), file("telepagos/page_2.json")];
-    let transport: Arc<dyn Transport> = Scripted::queue(pages);
+    let answers = [file("telepagos/login.json"), file("telepagos/page_1.json"), file("telepagos/page_2.json")];
+    let transport: Arc<dyn Transport> = Scripted::queue(answers);
     let client = TelepagosClient::new(paged, transport, clock());
     assert_eq!(client.transactions(&yesterday_and_today()).await.unwrap().len(), 3);
 }
