@@ -37,7 +37,7 @@ pub use crate::pipeline::watcher::Listener;
 use crate::pipeline::watcher::Watcher;
 use crate::sources::Source;
 use crate::sources::agenda::Agenda;
-use crate::sources::sipago::SipagoSource;
+use crate::sources::sipago::{PAID_DEPOSITS, SipagoSource};
 use crate::sources::telepagos::TelepagosSource;
 use crate::store::embedded::{EmbeddedArchive, EmbeddedStore};
 use crate::store::redis::RedisStore;
@@ -371,7 +371,9 @@ fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<d
     });
     let sipago = config.sipago.iter().map(|account| {
         let source = SipagoSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
-        let watches = account.watch_links.iter().map(|uuid| (SourceKind::Links, uuid.clone())).collect();
+        let links = account.watch_links.iter().map(|uuid| (SourceKind::Links, uuid.clone()));
+        let deposits = account.deposits.then(|| (SourceKind::Deposits, PAID_DEPOSITS.to_owned()));
+        let watches = links.chain(deposits).collect();
         Account { config: &account.common, source: Arc::new(source), watches, hints: Hints::default() }
     });
     telepagos.chain(sipago).collect()

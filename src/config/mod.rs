@@ -32,7 +32,7 @@ pub use self::layers::EXAMPLE;
 pub use self::load::{Loaded, from_toml, load, load_in};
 pub use self::problem::{ConfigErrors, Problem};
 pub use self::secret::Secret;
-pub use self::values::Rate;
+pub use self::values::{Rate, order_uuid};
 use crate::domain::account::AccountName;
 pub use crate::domain::closing::Nightly;
 use crate::domain::money::Dialect;
@@ -257,6 +257,8 @@ pub struct SipagoAccount {
     pub api_key: Secret,
     /// Header `X-VERSION`.
     pub x_version: String,
+    /// Read the paid deposits too.
+    pub deposits: bool,
     /// Order uuids to follow (cut from URLs where those were given), in lower case.
     pub watch_links: Vec<String>,
 }

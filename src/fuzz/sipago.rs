@@ -22,6 +22,7 @@ fn source(setting: u8, transport: Arc<dyn Transport>) -> SipagoSource {
         common: account(setting),
         api_key: Secret::new(SECRET.to_owned()),
         x_version: String::from("1"),
+        deposits: false,
         watch_links: Vec::new(),
     };
     SipagoSource::new(config, transport, Arc::new(Noon))

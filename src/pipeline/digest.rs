@@ -135,7 +135,7 @@ impl<'a> Draft<'a> {
                 let ledger = ledgers.get(&partition).unwrap_or(&empty);
                 let complete = covers(task, &partition);
                 let watched = matches!(task, Task::Watched { .. });
-                let silent = ledger.is_unread() && is_baseline(herald, policy, before, &partition.scope, now);
+                let silent = ledger.is_unread() && is_baseline(herald, policy, before, &partition, now);
                 if silent && !complete && !watched {
                     // A few rows of a day of history, which another zone put into this answer. Remembering them would
                     // make the day look read, and its first whole reading look like news.
@@ -257,7 +257,7 @@ impl<'a> Draft<'a> {
                 from: slot,
                 shares: with_books,
             }));
-            if part.silent {
+            if part.silent || self.is_history(part, finding.row) {
                 tally.baseline += facts.len();
             } else {
                 told.extend(facts);
@@ -291,6 +291,14 @@ impl<'a> Draft<'a> {
         (plan, tally)
     }
 
+    /// Whether a row of a list that is always whole was there before we were asked to look: its first reading shows all
+    /// there ever was, so that `start` is held against the row's own day.
+    fn is_history(&self, part: &Part, row: usize) -> bool {
+        let first = part.partition.source == SourceKind::Deposits && part.expected == 0;
+        let before = || silent_before(self.herald, self.policy, self.now);
+        first && self.snapshot.rows.get(row).is_some_and(|row| row.occurred.day() < before())
+    }
+
     fn findings(&self) -> impl Iterator<Item = (&Part, Finding)> {
         self.parts.iter().flat_map(|part| part.findings().map(move |finding| (part, finding)))
     }
@@ -321,13 +329,21 @@ fn covers(task: &Task, partition: &Partition) -> bool {
 /// Whether the first reading of a partition is silent: history that was there before we were asked to watch.
 ///
 /// A restart is not first contact: days after the first contact are never a baseline, however long nobody looked.
-fn is_baseline(herald: &Herald, policy: &Policy, before: &VersionedState, scope: &Scope, now: Timestamp) -> bool {
+fn is_baseline(
+    herald: &Herald,
+    policy: &Policy,
+    before: &VersionedState,
+    partition: &Partition,
+    now: Timestamp,
+) -> bool {
     let state = &before.state;
-    match scope {
+    match &partition.scope {
         Scope::Day(day) => {
             let silent_before = state.silent_before.unwrap_or_else(|| silent_before(herald, policy, now));
             *day < silent_before || state.floor.is_some_and(|floor| *day < floor)
         }
+        // Switched on later, the list of deposits is as new to us as at first contact.
+        Scope::Watched(_) if partition.source == SourceKind::Deposits => policy.start == Start::Now,
         // An order or a cash-in has no date. Asked for at first contact it is history; asked for later it is a question.
         Scope::Watched(_) => state.contacted_at.is_none() && policy.start == Start::Now,
         Scope::Refunds(_) | Scope::Pairs(_) => false,

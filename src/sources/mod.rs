@@ -5,8 +5,11 @@
 //! ledger's business. An error never comes with half a reading.
 
 pub mod agenda;
+mod call;
 pub mod gate;
 mod json;
+mod record;
+mod rules;
 #[cfg(test)]
 mod scripted;
 pub mod sipago;
@@ -16,6 +19,9 @@ mod words;
 use std::time::Duration;
 
 pub use self::agenda::{Agenda, Feedback, MOST_HINTED, Work};
+pub use self::call::{CallError, Failure, Invalid, Said};
+pub use self::record::{Amount, Extra, Personal};
+pub use self::rules::Doubt;
 use async_trait::async_trait;
 use jiff::Timestamp;
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use jiff::tz::TimeZone;
+use proptest::prelude::*;
 use tokio::time::Instant;
 
 use super::{Source, SourceError, Task};
@@ -199,4 +200,23 @@ pub(super) fn assert_silent_about(text: &str, words: &[&str]) {
     for word in words {
         assert!(!text.to_lowercase().contains(&word.to_lowercase()), "{word:?} stands in {text}");
     }
+}
+
+/// JSON in which fields of these names hold anything: for tests of tolerance.
+pub(super) fn odd_json(names: &'static [&'static str]) -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(serde_json::Value::from),
+        any::<i64>().prop_map(serde_json::Value::from),
+        any::<f64>().prop_map(serde_json::Value::from),
+        "[0-9a-zA-Z., $-]{0,12}".prop_map(serde_json::Value::from),
+    ];
+    leaf.prop_recursive(4, 48, 6, move |inner| {
+        let name = prop_oneof![proptest::sample::select(names).prop_map(str::to_owned), "[a-z]{1,4}"];
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+            proptest::collection::btree_map(name, inner, 0..6)
+                .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
+        ]
+    })
 }

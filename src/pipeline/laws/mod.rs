@@ -2,6 +2,7 @@
 
 mod closing;
 mod delivering;
+mod deposits;
 mod fragile;
 mod history;
 mod market;
@@ -237,11 +238,14 @@ impl Town {
     }
 
     fn watcher_on(&self, store: Arc<dyn Store>) -> Watcher {
+        self.watcher_of(store, Arc::<Fake>::clone(&self.upstream))
+    }
+
+    fn watcher_of(&self, store: Arc<dyn Store>, source: Arc<dyn Source>) -> Watcher {
         let herald = self.herald();
         let secs = Duration::from_secs;
         let poll = Poll { hot: self.hot, warm: secs(900), cold: secs(86_400), watch: secs(5) };
         let agenda = Agenda::new(poll, self.policy.lookback_days, self.watches.clone());
-        let source = Arc::<Fake>::clone(&self.upstream);
         let clock = Arc::clone(&self.clock);
         let nudge = self.nudge.clone();
         let watcher = Watcher::new(store, source, clock, herald, self.policy, agenda, nudge, Arc::new(Nobody));

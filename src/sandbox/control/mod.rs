@@ -11,10 +11,15 @@
 //!             twin {row}    refund {row}                 status {row, status}   amend {row, holder}
 //!             hide {row}    show {row}                   back_date {row, at}    ("2026-11-20T23:59:00")
 //!             cashin {amount, via: "link"|"qr"|"plain"}  → id                   expire_tokens
+//!             link {amount, multiple_use?, expires?} → link                 link_pay {link}           → id of the cash-in
+//!             qr_order {amount, sale_point?}         → order                qr_pay {order}            → id of the cash-in
+//!             sale_point {name}                      → sale_point           sale_point_delete {sale_point}
 //! Sipago      sale {amount}                              → movement
 //!             sale_refund {movement, shown: "flag"|"row"|"both"}   sale_void {movement}   sale_hide, sale_show {movement}
 //!             order {amount, payment_limits?, minutes?}  → uuid
 //!             order_pay, order_deny, order_expire, order_fail, order_refund {uuid}
+//!             deposit {amount}                       → deposit              deposit_pay {deposit}
+//!             qr {amount?}                           → qr                   code_pay {qr, amount?}    → movement
 //! Script      fault {face, path?, mentions?, skip?, times?, fault}  → rule      unfault {rule}   clear
 //! Both        live {seconds}   truth   caught   forget   links   settings {pace_ms?, telepagos_page?, …}
 //! ```
@@ -28,10 +33,11 @@
 
 mod fault;
 mod op;
+mod trade;
 
 use serde_json::{Map, Value, json};
 
-use self::op::{Op, Order};
+use self::op::{Op, Order, Task};
 use super::caught::Caught;
 use super::script::{Rule, RuleId, Script};
 use super::upstreams::Answer;
@@ -44,7 +50,10 @@ pub(super) const PATH: &str = "/_control";
 pub(super) fn control(world: &World, script: &Script, caught: &Caught, body: &[u8]) -> Answer {
     let done = Order::read(body).and_then(|order| {
         let world = order.merchant.as_deref().map_or_else(|| world.clone(), |name| world.merchant(name));
-        run(&world, script, caught, order.op)
+        match order.op {
+            Task::Op(op) => run(&world, script, caught, op),
+            Task::Trade(trade) => trade.run(&world),
+        }
     });
     let (status, value) = match done {
         Ok(mut fields) => {

@@ -7,13 +7,20 @@ use serde::Deserialize;
 use serde::de::Error as _;
 
 use super::fault::FaultOp;
+use super::trade::Trade;
 use crate::domain::money::{Dialect, Money, Punctuation, Unit};
 use crate::sandbox::world::{RefundShown, Settings, Transaction, Via};
 
 /// An operation and whose it is.
 pub(super) struct Order {
     pub(super) merchant: Option<String>,
-    pub(super) op: Op,
+    pub(super) op: Task,
+}
+
+/// What is to be done.
+pub(super) enum Task {
+    Op(Op),
+    Trade(Trade),
 }
 
 impl Order {
@@ -25,8 +32,15 @@ impl Order {
             None | Some(serde_json::Value::Null) => None,
             Some(name) => Some(serde_json::from_value(name).map_err(|error| format!("`merchant`: {error}"))?),
         };
-        let op = serde_json::from_value(fields.into()).map_err(|error| error.to_string())?;
-        Ok(Self { merchant, op })
+        let name = fields.get("op").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let trade = Trade::NAMES.contains(&name);
+        let fields = serde_json::Value::Object(fields);
+        let op = if trade {
+            serde_json::from_value(fields).map(Task::Trade)
+        } else {
+            serde_json::from_value(fields).map(Task::Op)
+        };
+        Ok(Self { merchant, op: op.map_err(|error| error.to_string())? })
     }
 }
 

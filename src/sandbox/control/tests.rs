@@ -132,3 +132,24 @@ async fn nonsense_is_refused_with_a_reason() {
     }
     assert!(bench.world.truth().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_a_merchant_asks_to_be_paid_by_can_be_paid() {
+    let bench = Bench::new();
+    let made = |body: &Value, name: &str| bench.done(body)[name].clone();
+    let link = made(&json!({ "op": "link", "amount": "10.00", "multiple_use": true }), "link");
+    for _ in 0..2 {
+        assert!(made(&json!({ "op": "link_pay", "link": link }), "id").is_u64());
+    }
+    let spent = made(&json!({ "op": "link", "amount": "1.00", "expires": "2026-11-21T13:59:59" }), "link");
+    assert_eq!(bench.say(&json!({ "op": "link_pay", "link": spent })).0, 400);
+    let point = made(&json!({ "op": "sale_point", "name": "Caja 2" }), "sale_point");
+    let order = made(&json!({ "op": "qr_order", "amount": "5.00", "sale_point": point }), "order");
+    assert!(made(&json!({ "op": "qr_pay", "order": order }), "id").is_u64());
+    bench.done(&json!({ "op": "sale_point_delete", "sale_point": point }));
+    let deposit = made(&json!({ "op": "deposit", "amount": "100.00" }), "deposit");
+    bench.done(&json!({ "op": "deposit_pay", "deposit": deposit }));
+    let qr = made(&json!({ "op": "qr" }), "qr");
+    assert!(made(&json!({ "op": "code_pay", "qr": qr, "amount": "3.00" }), "movement").is_u64());
+    assert_eq!(bench.say(&json!({ "op": "code_pay", "qr": qr, "amount": "3.00", "x": 1 })).0, 400);
+}

@@ -58,7 +58,8 @@ impl Transport for DirectTransport {
             }
             Manner::Reset => {
                 self.note(&question, None);
-                return Err(TransportError::Connect(broken(io::ErrorKind::ConnectionReset)));
+                // The connection stood: over sockets, too, it breaks after the request went out.
+                return Err(TransportError::Broken(broken(io::ErrorKind::ConnectionReset)));
             }
             Manner::CutOff => {
                 self.note(&question, Some(answer.status));

@@ -244,7 +244,7 @@ async fn the_direct_way_knows_every_end_of_a_call() {
     assert!(matches!(call(Fault::Slow(Duration::from_secs(60))).await, Err(TransportError::Timeout(_))));
     assert!(matches!(call(Fault::Hang { after_effect: false }).await, Err(TransportError::Timeout(_))));
     assert_eq!(started.elapsed().as_secs(), 80);
-    assert!(matches!(call(Fault::Reset { after_effect: false }).await, Err(TransportError::Connect(_))));
+    assert!(matches!(call(Fault::Reset { after_effect: false }).await, Err(TransportError::Broken(_))));
     assert!(matches!(call(Fault::CutOff).await, Err(TransportError::Broken(_))));
     assert!(matches!(call(Fault::Oversized(2000)).await, Err(TransportError::TooLarge(1000))));
     assert_eq!(direct.caught().asked().len(), 6);

@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::value::RawValue;
+
 use super::Question;
 
 /// Named values, as text. A JSON value that is no string stands as its JSON text.
@@ -18,14 +20,12 @@ pub(in crate::sandbox) fn fields(question: &Question) -> Fields {
         fields.extend(parts(body, boundary));
     } else if kind.starts_with("application/x-www-form-urlencoded") {
         fields.extend(pairs(body));
-    } else if let Ok(serde_json::Value::Object(object)) = serde_json::from_slice(body) {
-        fields.extend(object.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| match value {
-            serde_json::Value::String(text) => (name, text),
-            other @ (serde_json::Value::Null
-            | serde_json::Value::Bool(_)
-            | serde_json::Value::Number(_)
-            | serde_json::Value::Array(_)
-            | serde_json::Value::Object(_)) => (name, other.to_string()),
+    } else if let Ok(object) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(body) {
+        // Taken as text, so that no amount goes through a float.
+        let present = object.into_iter().filter(|(_, raw)| raw.get() != "null");
+        fields.extend(present.map(|(name, raw)| {
+            let text = serde_json::from_str::<String>(raw.get()).unwrap_or_else(|_| raw.get().to_owned());
+            (name, text)
         }));
     }
     fields

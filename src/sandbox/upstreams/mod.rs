@@ -5,6 +5,8 @@
 //! two copies that were written from the document disagree when one is wrong; one copy never does. A further call is one
 //! more arm in `telepagos::answer` or `sipago::answer`.
 
+mod buttons;
+mod deposits;
 mod fields;
 mod movement;
 mod order;

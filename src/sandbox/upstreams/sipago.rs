@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::movement::MovementRow;
 use super::raw::Raw;
-use super::{Answer, Question, order, page_of};
+use super::{Answer, Question, buttons, deposits, order, page_of};
 use crate::domain::day::Day;
 use crate::domain::money::Money;
 use crate::sandbox::script::Twist;
@@ -31,7 +31,19 @@ pub(super) fn answer(world: &World, question: &Question, path: &str, twist: &Twi
         ("POST", ["transactions", "page", page]) => movements(&merchant, page, question, twist),
         ("GET", ["transactions", "code", code]) => by_code(&merchant, code, twist),
         ("GET", ["checkout", "getLink", uuid]) => link(&merchant, uuid, twist),
-        (_, ["transactions", "page" | "code", _] | ["checkout", "getLink", _]) => failure(world, 405),
+        ("POST", ["deposits", list @ ("paid" | "pending"), "page", page]) => {
+            deposits::list(&merchant, *list == "paid", page, question, twist).unwrap_or_else(|| failure(world, 500))
+        }
+        ("POST", ["api", "paymentButtonsToken"]) => buttons::link(&merchant, question),
+        ("GET", ["api", "paymentQr"]) => buttons::open_qr(&merchant),
+        ("POST", ["api", "paymentQr"]) => buttons::qr(&merchant, question),
+        (
+            _,
+            ["transactions", "page" | "code", _]
+            | ["checkout", "getLink", _]
+            | ["deposits", _, "page", _]
+            | ["api", "paymentButtonsToken" | "paymentQr"],
+        ) => failure(world, 405),
         _ => failure(world, 404),
     }
 }

@@ -4,6 +4,10 @@
 //! so the same calls make the same world. It remembers what truly happened ([`World::truth`]), so that a test can hold
 //! it against what was announced.
 
+mod cashins;
+mod cashouts;
+mod charges;
+mod deposits;
 mod life;
 mod orders;
 mod people;
@@ -21,11 +25,15 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+pub use self::cashins::{Cashin, Via};
+pub use self::cashouts::{CashoutDone, CashoutOrder, CashoutRefusal};
+pub use self::charges::{PayLink, QrOrder, SalePoint};
+pub use self::deposits::{Deposit, ShopQr};
 pub use self::orders::{Order, OrderPayment, OrderStatus};
 pub use self::people::Person;
 pub use self::shop::{Card, RefundShown, Sale, SaleKind};
 pub use self::truth::Happening;
-pub use self::wallet::{Cashin, Operation, RowId, Status, Transaction, Via};
+pub use self::wallet::{Operation, RowId, Status, Transaction};
 use crate::clock::Clock;
 
 /// The most rows that one account's listing keeps; the oldest go first. A day of the demo makes 86,400.
@@ -159,6 +167,16 @@ impl World {
             state.shops.entry(Arc::clone(&merchant.api_key)).or_default();
         });
         Self { merchant, ..self.clone() }
+    }
+
+    /// How many merchants there are.
+    pub fn merchants(&self) -> usize {
+        self.with(|state| state.wallets.len())
+    }
+
+    /// Whether this handle's merchant is the first one, who owns the collecting account.
+    pub(super) fn owns_brand(&self) -> bool {
+        &*self.merchant.username == super::USERNAME
     }
 
     /// The same world, seen by whoever has this API key; `None` when nobody has.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use jiff::civil::{Date, DateTime};
 
+use super::deposits::{Deposit, ShopQr};
 use super::orders::Order;
 use super::{Happening, MOST_ROWS, Person, World, truth};
 use crate::domain::account::{SourceKind, Upstream};
@@ -105,6 +106,8 @@ pub enum RefundShown {
 pub(super) struct Shop {
     pub(super) sales: VecDeque<Sale>,
     pub(super) orders: BTreeMap<String, Order>,
+    pub(super) deposits: VecDeque<Deposit>,
+    pub(super) codes: Vec<ShopQr>,
 }
 
 impl Shop {

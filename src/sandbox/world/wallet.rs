@@ -1,9 +1,12 @@
-//! A TelePagos account: its transactions, which have no id, and its cash-ins, which have no date.
+//! A TelePagos account: its transactions, which have no id.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use jiff::civil::DateTime;
 
+use super::cashins::Cashins;
+use super::cashouts::Payouts;
+use super::charges::Desk;
 use super::{Happening, MOST_ROWS, Person, World, truth};
 use crate::domain::account::{SourceKind, Upstream};
 use crate::domain::fact::FactKind;
@@ -81,56 +84,24 @@ impl Operation {
     pub const ALL: [Self; 5] = [Self::TRANSFER_IN, Self::QR, Self::LINK, Self::TRANSFER_OUT, Self::REFUND];
 }
 
-/// How a cash-in came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
-    /// By a payment link: it has a `link_id`.
-    Link,
-    /// By a QR order: it has a `qr_order_id`.
-    Qr,
-    /// By transfer: it has neither.
-    Plain,
-}
-
-/// One cash-in, as `v2/payment/cashin/{id}` knows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cashin {
-    /// Its id. The first is [`Cashin::FIRST`], the next one more.
-    pub id: u64,
-    /// Payer's tax number.
-    pub cuit: String,
-    /// Payer's account number.
-    pub cvu: String,
-    /// How much.
-    pub amount: Money,
-    /// Concept.
-    pub concept: String,
-    /// Free text.
-    pub description: String,
-    /// Transaction behind it.
-    pub transaction_id: u64,
-    /// QR order.
-    pub qr_order_id: Option<u64>,
-    /// Link.
-    pub link_id: Option<u64>,
-}
-
-impl Cashin {
-    /// Id of the first cash-in of an account, so that one can be watched before it happens.
-    pub const FIRST: u64 = 1001;
-}
-
 /// One account.
 pub(super) struct Wallet {
     password: String,
     rows: VecDeque<Transaction>,
-    cashins: BTreeMap<u64, Cashin>,
-    cashins_made: u64,
+    pub(super) cashins: Cashins,
+    pub(super) desk: Desk,
+    pub(super) payouts: Payouts,
 }
 
 impl Wallet {
     pub(super) fn new(password: &str) -> Self {
-        Self { password: password.to_owned(), rows: VecDeque::new(), cashins: BTreeMap::new(), cashins_made: 0 }
+        Self {
+            password: password.to_owned(),
+            rows: VecDeque::new(),
+            cashins: Cashins::default(),
+            desk: Desk::default(),
+            payouts: Payouts::default(),
+        }
     }
 
     pub(super) fn opens_with(&self, password: &str) -> bool {
@@ -151,13 +122,6 @@ impl Wallet {
     fn row(&mut self, id: RowId) -> Option<&mut Transaction> {
         // The young ones are asked for most.
         self.rows.iter_mut().rev().find(|row| row.id == id)
-    }
-
-    fn push_cashin(&mut self, cashin: Cashin) {
-        if self.cashins.len() >= MOST_ROWS {
-            self.cashins.pop_first();
-        }
-        self.cashins.insert(cashin.id, cashin);
     }
 }
 
@@ -241,55 +205,6 @@ impl World {
         self.in_wallet(|wallet, _| wallet.row(row).map(|row| row.clone()))
     }
 
-    /// A cash-in with its transaction; returns its id.
-    pub fn telepagos_cashin(&self, via: Via, amount: Money) -> u64 {
-        let operation = match via {
-            Via::Link => Operation::LINK,
-            Via::Qr => Operation::QR,
-            Via::Plain => Operation::TRANSFER_IN,
-        };
-        let row = self.telepagos_row(amount, 1, operation, |_| ());
-        let number = self.with(super::State::number);
-        let payer = self.telepagos_transaction(row);
-        let (cuit, cvu) = payer.map(|row| (row.cuit, row.cvu_cbu)).unwrap_or_default();
-        let now = self.now();
-        self.in_wallet(|wallet, truth| {
-            let id = Cashin::FIRST.saturating_add(wallet.cashins_made);
-            wallet.cashins_made = wallet.cashins_made.saturating_add(1);
-            wallet.push_cashin(Cashin {
-                id,
-                cuit,
-                cvu,
-                amount,
-                concept: String::from("VAR"),
-                description: String::from("Compra en el local"),
-                transaction_id: 900_000 + row.0,
-                qr_order_id: matches!(via, Via::Qr).then_some(40_000 + number),
-                link_id: matches!(via, Via::Link).then_some(70_000 + number),
-            });
-            let kind = match via {
-                Via::Link => FactKind::LinkPaid,
-                Via::Qr => FactKind::QrPaid,
-                Via::Plain => return id,
-            };
-            truth.enter(Happening {
-                at: now,
-                upstream: Upstream::Telepagos,
-                source: SourceKind::Cashin,
-                merchant: self.merchant.username.as_ref().to_owned(),
-                kind,
-                identity: id.to_string(),
-                amount,
-            });
-            id
-        })
-    }
-
-    /// A cash-in as it stands.
-    pub fn telepagos_cashin_of(&self, id: u64) -> Option<Cashin> {
-        self.in_wallet(|wallet, _| wallet.cashins.get(&id).cloned())
-    }
-
     /// What is listed between two days, both included, newest first.
     pub fn telepagos_listing(&self, from: jiff::civil::Date, to: jiff::civil::Date) -> Vec<Transaction> {
         let mut rows: Vec<Transaction> = self.in_wallet(|wallet, _| {
@@ -314,7 +229,22 @@ impl World {
         })
     }
 
-    fn telepagos_row(
+    /// Approved money in and approved money out of the days whose printed form begins with `period`.
+    pub fn telepagos_turnover(&self, period: &str) -> (Money, Money) {
+        let sum = |rows: &VecDeque<Transaction>, income: bool| {
+            let counts = |row: &&Transaction| {
+                (row.income == 1) == income
+                    && row.status == Status::APPROVED
+                    && row.at.date().to_string().starts_with(period)
+            };
+            rows.iter().filter(counts).fold(0_i64, |sum, row| sum.saturating_add(row.amount.cents()))
+        };
+        self.in_wallet(|wallet, _| {
+            (Money::from_cents(sum(&wallet.rows, true)), Money::from_cents(sum(&wallet.rows, false)))
+        })
+    }
+
+    pub(super) fn telepagos_row(
         &self,
         amount: Money,
         income: i64,

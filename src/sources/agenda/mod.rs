@@ -195,11 +195,11 @@ impl Agenda {
             }
             Item::Warm => Task::Days { from: today.plus(-WARM_DAYS), to: today.next() },
             Item::Cold => self.chunk(today),
-            Item::Watch(number) => match self.watches.get(&number) {
-                Some(watch) => Task::Watched { source: watch.source, id: watch.id.clone() },
+            Item::Watch(number) => self.watches.get(&number).map_or(
                 // Cannot be: entries are made from watches. Asking for today is harmless.
-                None => Task::Days { from: today, to: today },
-            },
+                Task::Days { from: today, to: today },
+                |watch| Task::Watched { source: watch.source, id: watch.id.clone() },
+            ),
         };
         Next { work: Some(Work { item, task }), wait: Duration::ZERO }
     }
@@ -222,8 +222,7 @@ impl Agenda {
             }
             Feedback::Failed(error) => {
                 entry.failures = entry.failures.saturating_add(1);
-                let (base, cap) = BACKOFF;
-                entry.due = now.saturating_add(backoff(entry.failures, base, cap, chance));
+                entry.due = now.saturating_add(backoff(entry.failures, BACKOFF.0, BACKOFF.1, chance));
                 let pause = match error {
                     SourceError::Unauthorized { .. } => Some(UNAUTHORIZED),
                     SourceError::SlowDown { .. } => Some(SLOW_DOWN),
@@ -269,7 +268,9 @@ impl Agenda {
                 let Some(watch) = self.watches.get_mut(&number) else { return OLD };
                 watch.ended |= ended;
                 let age = now.saturating_sub(watch.since);
-                if watch.ended {
+                if watch.source == SourceKind::Deposits {
+                    self.poll.warm
+                } else if watch.ended {
                     REFUND_CHECK
                 } else if let Some(pause) = watch.hinted.as_ref().and_then(Hinted::pause) {
                     pause.max(self.poll.watch)

@@ -1,6 +1,7 @@
-//! Sipago: movements by day, orders behind payment links by uuid.
+//! Sipago: movements by day, orders behind payment links by uuid, and the list of paid deposits.
 
-mod client;
+pub mod client;
+mod deposits;
 mod read;
 mod wire;
 
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use self::client::Client;
+pub use self::client::SipagoClient;
 use self::read::Reader;
 use super::{Fingerprint, Reading, Snapshot, Source, SourceError, Task, json};
 use crate::clock::Clock;
@@ -20,17 +21,30 @@ use crate::domain::day::Day;
 use crate::domain::row::Identity;
 use crate::http::Transport;
 
+/// The id by which the list of paid deposits is watched: it has no filter, and so is one partition.
+pub const PAID_DEPOSITS: &str = "paid";
+
 /// One Sipago account.
 #[derive(Debug)]
 pub struct SipagoSource {
-    client: Client,
+    client: Arc<SipagoClient>,
     clock: Arc<dyn Clock>,
 }
 
 impl SipagoSource {
-    /// A source; there is no login.
+    /// A source with a client of its own; there is no login.
     pub fn new(config: SipagoAccount, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
-        Self { client: Client::new(config, transport), clock }
+        Self::over(Arc::new(SipagoClient::new(config, transport)), clock)
+    }
+
+    /// A source on a client that others use too: they share its gate.
+    pub const fn over(client: Arc<SipagoClient>, clock: Arc<dyn Clock>) -> Self {
+        Self { client, clock }
+    }
+
+    /// The account's client.
+    pub const fn client(&self) -> &Arc<SipagoClient> {
+        &self.client
     }
 
     /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
@@ -94,6 +108,36 @@ impl SipagoSource {
         let source = SourceKind::Links;
         Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }))
     }
+
+    /// The whole list of paid deposits. The row of the list itself changes each day, so that its ledger is written at
+    /// least once a day and never expires while the list is read: a forgotten ledger would make news a baseline.
+    async fn deposits(&self, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
+        let read_at = self.clock.now();
+        let today = Day::of(read_at, &self.client.config.common.zone);
+        let bodies = self.client.pages("deposits/paid", "{}").await?;
+        let mut hash = Xxh3::new();
+        hash.update(today.to_string().as_bytes());
+        for body in &bodies {
+            hash.update(body);
+        }
+        let fingerprint = hash.digest128();
+        if known == Some(fingerprint) {
+            return Ok(Reading::Unchanged);
+        }
+        let reader = Reader { config: &self.client.config };
+        let (mut rows, mut rejects) = (vec![reader.deposit_list(today, read_at)], Vec::new());
+        for body in &bodies {
+            let page: wire::Page<'_> = json::object(body)?;
+            for raw in json::list("listTrx", page.list_trx)? {
+                match reader.deposit(rows.len() + rejects.len() - 1, raw, read_at) {
+                    Ok(row) => rows.push(row),
+                    Err(reject) => rejects.push(reject),
+                }
+            }
+        }
+        let source = SourceKind::Deposits;
+        Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }))
+    }
 }
 
 #[async_trait]
@@ -119,6 +163,7 @@ impl Source for SipagoSource {
         match task {
             Task::Days { from, to } => self.days(*from, *to, known).await,
             Task::Watched { source: SourceKind::Links, id } => self.order(id, known).await,
+            Task::Watched { source: SourceKind::Deposits, id } if id == PAID_DEPOSITS => self.deposits(known).await,
             Task::Watched { source, .. } => Err(SourceError::Contract(format!("Sipago has no source `{source}`"))),
         }
     }

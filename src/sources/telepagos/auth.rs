@@ -8,8 +8,8 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::domain::day::Moment;
-use crate::sources::SourceError;
 use crate::sources::json::{self, Field};
+use crate::sources::{CallError, SourceError};
 
 /// Renewed that long before its end (as the public clients do, FACTS 1.1).
 const EARLY: SignedDuration = SignedDuration::from_secs(60);
@@ -53,9 +53,9 @@ pub(super) struct Auth(Mutex<Option<Token>>);
 impl Auth {
     /// A token that is good at `now`; logs in by `login` when there is none. A `spent` one was just refused with a 401:
     /// it is renewed, unless somebody else has renewed it meanwhile.
-    pub(super) async fn token<F>(&self, now: Timestamp, spent: Option<&str>, login: F) -> Result<Token, SourceError>
+    pub(super) async fn token<F>(&self, now: Timestamp, spent: Option<&str>, login: F) -> Result<Token, CallError>
     where
-        F: Future<Output = Result<Token, SourceError>> + Send,
+        F: Future<Output = Result<Token, CallError>> + Send,
     {
         let mut held = self.0.lock().await;
         if let Some(token) = held.as_ref().filter(|token| now < token.renew_at && spent != Some(token.value.as_str())) {
@@ -151,6 +151,7 @@ mod tests {
             logins.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             tokio::task::yield_now().await;
             read(br#"{"token":"t","expires_at":3600}"#, now, &TimeZone::UTC)
+                .map_err(|error| CallError::failed(error, None))
         };
         let all = futures_util::future::join_all((0..20).map(|_| auth.token(now, None, login()))).await;
         assert!(all.iter().all(Result::is_ok));

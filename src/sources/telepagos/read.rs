@@ -157,7 +157,7 @@ impl Reader<'_> {
 }
 
 /// The rows of one page; a bare list instead of the documented envelope is tolerated.
-fn items(body: &[u8], paged: bool) -> Result<Vec<&RawValue>, SourceError> {
+pub(super) fn items(body: &[u8], paged: bool) -> Result<Vec<&RawValue>, SourceError> {
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         let items: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| json::broken(&error))?;
         // An empty list for an object is how some back ends print "nothing", and how others print a fault.

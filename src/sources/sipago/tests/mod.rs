@@ -1,5 +1,6 @@
 //! Sipago, tried with bodies of every quirk and with transports that misbehave by a script.
 
+mod deposits;
 mod errors;
 mod laws;
 mod movements;
@@ -20,15 +21,16 @@ use crate::domain::row::{Reject, Row};
 use crate::sources::scripted::{Scripted, account, clock, data};
 use crate::sources::{SourceError, Task, json};
 
-const API_KEY: &str = "clave-de-mentira";
+pub(super) const API_KEY: &str = "clave-de-mentira";
 /// The order of all bodies.
-const UUID: &str = "99868576-6b2d-4e1b-8aae-784317301e46";
+pub(super) const UUID: &str = "99868576-6b2d-4e1b-8aae-784317301e46";
 
-fn config() -> SipagoAccount {
+pub(super) fn config() -> SipagoAccount {
     SipagoAccount {
         common: account("caja"),
         api_key: Secret::new(API_KEY.to_owned()),
         x_version: "100".to_owned(),
+        deposits: false,
         watch_links: Vec::new(),
     }
 }

@@ -22,12 +22,12 @@ use crate::domain::row::{Reject, Row};
 use crate::sources::scripted::{Answer, Scripted, account, clock, data, file};
 use crate::sources::{SourceError, Task, json};
 
-const USERNAME: &str = "cajera-ficticia";
-const PASSWORD: &str = "contraseña-de-mentira";
+pub(super) const USERNAME: &str = "cajera-ficticia";
+pub(super) const PASSWORD: &str = "contraseña-de-mentira";
 /// The token of `login.json`.
 const TOKEN: &str = "ficha-de-prueba-1";
 
-fn config() -> TelepagosAccount {
+pub(super) fn config() -> TelepagosAccount {
     TelepagosAccount {
         common: account("centro"),
         username: USERNAME.to_owned(),
@@ -63,13 +63,13 @@ fn rows(name: &str) -> Vec<Row> {
     rows
 }
 
-fn source(config: TelepagosAccount, transport: &Arc<Scripted>) -> TelepagosSource {
+pub(super) fn source(config: TelepagosAccount, transport: &Arc<Scripted>) -> TelepagosSource {
     let transport = Arc::clone(transport);
     TelepagosSource::new(config, transport, clock())
 }
 
 /// A login, then these.
-fn after_login(answers: impl IntoIterator<Item = Answer>) -> Arc<Scripted> {
+pub(super) fn after_login(answers: impl IntoIterator<Item = Answer>) -> Arc<Scripted> {
     Scripted::queue(std::iter::once(file("telepagos/login.json")).chain(answers))
 }
 

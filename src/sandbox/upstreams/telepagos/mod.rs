@@ -2,11 +2,16 @@
 //!
 //! The document gives no HTTP status of an error; here a refused token is 401, an unknown id 404, a bad filter 400.
 
+mod charges;
+mod payouts;
+mod points;
+
 use hyper::Method;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 
+use self::charges::{link, qr, static_order, static_qr, transfer};
 use super::raw::Raw;
 use super::{Answer, Fields, Question, fields, page_of};
 use crate::domain::day::Day;
@@ -27,15 +32,48 @@ pub(super) fn answer(world: &World, question: &Question, path: &str, twist: &Twi
     let Some(world) = bearer.and_then(|token| world.by_token(token)) else {
         return error(401, "Token inválido o vencido");
     };
-    if question.method != Method::GET {
-        return wrong_verb();
+    let Some((_, path)) = segments.split_first() else { return error(404, "Ruta inexistente") };
+    let fields = || fields(question);
+    match (question.method.as_str(), path) {
+        ("GET", ["account", "transactions"]) => transactions(&world, &fields(), twist),
+        ("GET", ["account", "transactions_filters"]) => operations(),
+        ("GET", ["account", "balance"]) => balance(&world),
+        ("GET", ["payment", "concepts"]) => concepts(),
+        ("POST", ["payment", "cashout"]) => payouts::cashout(&world, &fields()),
+        ("GET", ["payment", "cashout", id]) => payouts::voucher(&world, id),
+        ("GET", ["whitelabel", "statics", period]) => payouts::statics(&world, period),
+        (verb, ["payment", "cashin", rest @ ..]) => cashins(&world, verb, rest, &fields(), twist),
+        (
+            _,
+            ["account", "transactions" | "transactions_filters" | "balance"]
+            | ["payment", "concepts" | "cashout"]
+            | ["payment", "cashout", _]
+            | ["whitelabel", "statics", _],
+        ) => wrong_verb(),
+        _ => error(404, "Ruta inexistente"),
     }
-    match segments.as_slice() {
-        ["v2", "account", "transactions"] => transactions(&world, &fields(question), twist),
-        ["v2", "account", "transactions_filters"] => operations(),
-        ["v2", "account", "balance"] => balance(&world),
-        ["v2", "payment", "concepts"] => concepts(),
-        ["v2", "payment", "cashin", id] => cashin(&world, id, twist),
+}
+
+/// What stands behind `v2/payment/cashin/`.
+fn cashins(world: &World, verb: &str, path: &[&str], fields: &Fields, twist: &Twist) -> Answer {
+    match (verb, path) {
+        ("POST", ["link", "generate"]) => link(world, fields),
+        ("POST", ["qr", "generate"]) => qr(world, fields),
+        ("POST", ["transfer", "generate"]) => transfer(world, fields),
+        ("GET", ["qr", "sale-point"]) => points::list(world),
+        ("POST", ["qr", "sale-point"]) => points::create(world, fields),
+        ("DELETE", ["qr", "sale-point"]) => points::delete(world, fields),
+        ("GET", ["qr", "sale-point", "static"]) => static_qr(world, fields),
+        ("POST", ["qr", "static", "order"]) => static_order(world, fields),
+        ("GET", [id]) => cashin(world, id, twist),
+        (
+            _,
+            [_]
+            | ["link" | "qr" | "transfer", "generate"]
+            | ["qr", "sale-point"]
+            | ["qr", "sale-point", "static"]
+            | ["qr", "static", "order"],
+        ) => wrong_verb(),
         _ => error(404, "Ruta inexistente"),
     }
 }
