@@ -9,6 +9,7 @@ mod audit;
 pub mod digest;
 pub mod dispatcher;
 pub mod hints;
+mod history;
 pub mod janitor;
 #[cfg(test)]
 mod laws;

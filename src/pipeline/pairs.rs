@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use jiff::Timestamp;
 
 use super::announce::Herald;
-use super::digest::{Part, look_back};
+use super::digest::Part;
+use super::history::look_back;
 use super::plan;
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;

@@ -1,11 +1,12 @@
-//! The composition root: the only file that names every concrete type.
+//! The composition root: the only place that names every concrete type.
+
+mod beside;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio::net::TcpListener;
 use tracing::{debug, info, warn};
 
@@ -16,8 +17,7 @@ use crate::channels::build;
 use crate::clock::Clock;
 pub use crate::clock::SystemClock;
 use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
-use crate::domain::account::{AccountName, SourceKind, Upstream};
-use crate::domain::day::Day;
+use crate::domain::account::{SourceKind, Upstream};
 use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Event;
 use crate::domain::ledger::IDENTITY_VERSION;
@@ -39,9 +39,11 @@ use crate::sources::Source;
 use crate::sources::agenda::Agenda;
 use crate::sources::sipago::{PAID_DEPOSITS, SipagoSource};
 use crate::sources::telepagos::TelepagosSource;
-use crate::store::embedded::{EmbeddedArchive, EmbeddedStore};
+use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
-use crate::store::{Archive, Recall, Store, StoreError, copy};
+use crate::store::{Archive, Store, StoreError};
+
+pub use self::beside::{copy_store, report};
 
 // What the commands need of the other folders, so that they know only this one.
 pub use crate::channels::Dispatch;
@@ -107,101 +109,6 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
     match &config.backend {
         Backend::Embedded(path) => Ok(Arc::new(EmbeddedStore::open_reader(path)?)),
         Backend::Redis(url) => Ok(Arc::new(RedisStore::connect(config, url).await?)),
-    }
-}
-
-/// The report of a day, account by account; `day` gives the day in an account's zone. With `ask` each upstream is read
-/// once, within the account's rate; one that does not answer spoils only its own report.
-///
-/// # Errors
-/// When the store cannot be read.
-pub async fn report(
-    config: &Config,
-    only: Option<&AccountName>,
-    day: impl Fn(&TimeZone) -> Day,
-    ask: bool,
-) -> anyhow::Result<Vec<(AccountName, Day, Result<Report, ReportError>)>> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (recall, archive) = open_to_read(&config.store).await?;
-    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
-    let routes: Arc<[Route]> = Vec::new().into();
-    let mut reports = Vec::new();
-    for Account { config: account, source, .. } in sources(config, &transport, &clock) {
-        if only.is_some_and(|only| *only != account.name) {
-            continue;
-        }
-        let reporter = Reporter {
-            recall: Arc::clone(&recall),
-            archive: Arc::clone(&archive),
-            herald: herald(config, account, source.upstream(), &routes),
-            policy: policy(config, account),
-        };
-        let day = day(&account.zone);
-        let report = if ask {
-            reporter.checked(day, source.as_ref(), clock.now()).await
-        } else {
-            reporter.announced(day).await.map_err(ReportError::Store)
-        };
-        reports.push((account.name.clone(), day, report));
-    }
-    Ok(reports)
-}
-
-/// Opens the store to look at it; the embedded one may be in use by the daemon.
-async fn open_to_read(config: &StoreConfig) -> Result<(Arc<dyn Recall>, Arc<dyn Archive>), StoreError> {
-    match &config.backend {
-        Backend::Embedded(path) => {
-            let archive = Arc::new(EmbeddedStore::open_reader(path)?);
-            Ok((Arc::<EmbeddedArchive>::clone(&archive), archive))
-        }
-        Backend::Redis(url) => {
-            let store = Arc::new(RedisStore::connect(config, url).await?);
-            Ok((Arc::<RedisStore>::clone(&store), store))
-        }
-    }
-}
-
-/// One side of a copy.
-#[derive(Debug)]
-enum Side {
-    Embedded(Box<EmbeddedStore>),
-    Redis(Box<RedisStore>),
-}
-
-/// Copies everything from one store to another, which is empty or holds a part of the same copy.
-///
-/// Cancel-safety: may be dropped at any time and called again.
-///
-/// # Errors
-/// In words for the operator; see [`copy::CopyError`].
-pub async fn copy_store(
-    from: &StoreConfig,
-    to: &StoreConfig,
-    watch: &mut (dyn FnMut(copy::Step) + Send),
-) -> Result<copy::Summary, copy::CopyError> {
-    let in_source = |error| copy::CopyError::Store("the source", error);
-    let in_target = |error| copy::CopyError::Store("the target", error);
-    let (source, name) = match &from.backend {
-        Backend::Embedded(path) => {
-            let store = EmbeddedStore::open_source(path).map_err(in_source)?;
-            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-            (Side::Embedded(Box::new(store)), format!("file {}", whole.display()))
-        }
-        Backend::Redis(url) => {
-            let store = RedisStore::connect_source(from, url).await.map_err(in_source)?;
-            let name = format!("redis at {}", store.place());
-            (Side::Redis(Box::new(store)), name)
-        }
-    };
-    let target = match &to.backend {
-        Backend::Embedded(path) => Side::Embedded(Box::new(EmbeddedStore::open_target(path).map_err(in_target)?)),
-        Backend::Redis(url) => Side::Redis(Box::new(RedisStore::connect_target(to, url).await.map_err(in_target)?)),
-    };
-    match (&source, &target) {
-        (Side::Embedded(source), Side::Embedded(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
-        (Side::Embedded(source), Side::Redis(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
-        (Side::Redis(source), Side::Embedded(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
-        (Side::Redis(source), Side::Redis(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
     }
 }
 
