@@ -103,7 +103,8 @@ impl Agenda {
     }
 
     fn forget(&mut self, number: u64) {
-        self.watches.remove(&number);
+        let gone = self.watches.remove(&number).filter(|_| self.let_go.len() < MOST);
+        self.let_go.extend(gone.map(|watch| (watch.source, watch.id)));
         self.entries.retain(|entry| entry.item != Item::Watch(number));
     }
 

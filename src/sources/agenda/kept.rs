@@ -52,18 +52,21 @@ impl Agenda {
         }
     }
 
-    /// Whether it is followed.
-    pub fn follows(&self, source: SourceKind, id: &str) -> bool {
-        self.watches.values().any(|watch| watch.source == source && watch.id == id)
+    /// When that one of the open watches of this source was asked that waits longest, whatever came of it: `None` when one
+    /// was never asked, [`Duration::MAX`] when there is none.
+    pub fn looked_through(&self, source: SourceKind) -> Option<Duration> {
+        let open = self.entries.iter().filter(|entry| match entry.item {
+            Item::Watch(number) => {
+                self.watches.get(&number).is_some_and(|watch| watch.source == source && !watch.ended)
+            }
+            Item::Hot | Item::Warm | Item::Cold => false,
+        });
+        open.map(|entry| entry.asked).try_fold(Duration::MAX, |least, asked| Some(least.min(asked?)))
     }
 
-    /// Whether every open watch of this source was asked at `then` or later, whatever came of it.
-    pub fn looked_since(&self, source: SourceKind, then: Duration) -> bool {
-        self.entries.iter().all(|entry| {
-            let Item::Watch(number) = entry.item else { return true };
-            let open = self.watches.get(&number).is_some_and(|watch| watch.source == source && !watch.ended);
-            !open || entry.asked.is_some_and(|asked| asked >= then)
-        })
+    /// The hinted ids that were let go since this was asked last; whoever keeps them may let them go, too.
+    pub fn let_go(&mut self) -> Vec<(SourceKind, String)> {
+        std::mem::take(&mut self.let_go)
     }
 
     fn begin(&mut self, kept: &Kept, now: Duration) {

@@ -181,6 +181,8 @@ pub struct Agenda {
     refusals: u32,
     /// Watched ids that were asked since the last listing.
     in_a_row: u32,
+    /// Hinted ids that are followed no more, until somebody asks.
+    let_go: Vec<(SourceKind, String)>,
 }
 
 impl Agenda {
@@ -205,6 +207,7 @@ impl Agenda {
             paused_until,
             refusals: 0,
             in_a_row: 0,
+            let_go: Vec::new(),
         }
     }
 

@@ -148,7 +148,7 @@ fn what_is_kept_is_followed_by_its_own_age_and_what_is_no_longer_kept_is_not() {
     };
     assert_eq!(due(&agenda), [POLL.watch, AGED.1, OLD, REFUND_CHECK]);
     agenda.keep(&[kept("2", 4_000, true), kept("4", 0, false)], now);
-    assert!(!agenda.follows(SourceKind::Cashin, "1") && agenda.follows(SourceKind::Deposits, "paid"));
+    assert!(agenda.watches.values().all(|watch| watch.id != "1" && watch.id != "3"));
     assert_eq!(work_off(&mut agenda, now), [cashin("4")], "it was opened again");
     agenda.keep(&[], now);
     assert_eq!(agenda.watches.len(), 1, "what is not kept anywhere stays");
@@ -160,10 +160,10 @@ fn it_is_known_whether_all_that_is_open_was_looked_at() {
     agenda.keep(&[kept("1", 0, false), kept("2", 0, true)], Duration::ZERO);
     let now = Duration::from_secs(9);
     let work = agenda.next(now, today(), None).work.unwrap();
-    assert!(!agenda.looked_since(SourceKind::Cashin, Duration::ZERO));
+    assert_eq!(agenda.looked_through(SourceKind::Cashin), None);
+    assert_eq!(agenda.looked_through(SourceKind::Links), Some(Duration::MAX));
     agenda.feed(&work, now, &Feedback::Failed(&SourceError::NotFound), 0.5);
-    assert!(agenda.looked_since(SourceKind::Cashin, now), "an ended one does not count");
-    assert!(!agenda.looked_since(SourceKind::Cashin, now + Duration::from_secs(1)));
+    assert_eq!(agenda.looked_through(SourceKind::Cashin), Some(now), "an ended one does not count");
 }
 
 #[test]
