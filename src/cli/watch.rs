@@ -54,7 +54,7 @@ pub(super) struct Remove {
 struct Ids {
     /// A number, a range of numbers such as `1000..1050` (both ends included), an order's uuid, or its link
     #[arg(value_name = "ID", required = true)]
-    ids: Vec<String>,
+    named: Vec<String>,
     /// Of this account [default: the only one that knows such ids]
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -188,7 +188,7 @@ fn later(now: Timestamp, text: &str) -> Result<Timestamp, Usage> {
 fn named(config: &Config, args: &Ids) -> Result<(AccountName, BTreeSet<WatchId>), Usage> {
     let wanted = args.kind.as_deref().and_then(WatchKind::from_name);
     let mut ids = BTreeSet::new();
-    for text in &args.ids {
+    for text in &args.named {
         read(text.trim(), wanted, &mut ids)?;
         if u64::try_from(ids.len()).unwrap_or(u64::MAX) > MOST {
             return Err(Usage(format!("more than {MOST} ids; name fewer at once")));

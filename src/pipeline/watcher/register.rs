@@ -229,7 +229,9 @@ impl Watcher {
             // Without a guard there is no conflict; one that was told before is passed over by its id.
             self.write(&commit).await?;
             if let Some(register) = &mut self.register {
-                some.iter().for_each(|watch| register.end(&watch.id, now));
+                for watch in some {
+                    register.end(&watch.id, now);
+                }
             }
         }
         Ok(())
@@ -246,7 +248,9 @@ impl Watcher {
                     && watch.ended.is_some_and(|ended| now.duration_since(ended) >= lookback)
         };
         let over: Vec<WatchId> = register.list.values().filter(is_over).map(|watch| watch.id.clone()).collect();
-        over.iter().for_each(|id| register.remove(id));
+        for id in &over {
+            register.remove(id);
+        }
         !over.is_empty()
     }
 

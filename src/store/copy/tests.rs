@@ -106,9 +106,9 @@ const ACCOUNTS: [&str; 4] = ["centro", "palermo:1", "once {x}", "ñandú 1%"];
 /// Something of everything: each state of a delivery, twins, empty ledgers, odd names.
 async fn fill<S: Store + Watches>(store: &S) {
     for (name, many) in [("once {x}", 700), ("only %watches", 1), ("none any more", 0)] {
-        let watch = |n: u32| {
-            let id = WatchId { kind: WatchKind::ALL[n as usize % 4], id: n.to_string() };
-            Watch { expires: Some(now()), reusable: n % 2 == 0, ..Watch::new(id, Origin::Operator, now()) }
+        let watch = |n: usize| {
+            let id = WatchId { kind: WatchKind::ALL[n % 4], id: n.to_string() };
+            Watch { expires: Some(now()), reusable: n.is_multiple_of(2), ..Watch::new(id, Origin::Operator, now()) }
         };
         let watches: Vec<Watch> = (0..=many).map(watch).collect();
         store.put_watches(&account(name), &watches).await.unwrap();
