@@ -1,6 +1,7 @@
 //! The composition root: the only place that names every concrete type.
 
-mod beside;
+mod reports;
+mod stores;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,7 @@ use crate::domain::ledger::IDENTITY_VERSION;
 use crate::domain::policy::Policy;
 use crate::domain::retry::Schedule;
 use crate::domain::route::Route;
+use crate::domain::watch::{WatchId, WatchKind};
 use crate::http::{ReqwestTransport, Transport};
 pub use crate::lifecycle::Lifecycle;
 use crate::pipeline::Nudge;
@@ -41,10 +43,11 @@ use crate::sources::sipago::{PAID_DEPOSITS, SipagoSource};
 use crate::sources::telepagos::TelepagosSource;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
-use crate::store::{Archive, Store, StoreError};
+use crate::store::{Archive, Store, StoreError, Watches};
 
-pub use self::beside::{copy_store, report};
+pub use self::reports::report;
 
+pub use self::stores::{check_store, copy_store, open_watches, watch};
 // What the commands need of the other folders, so that they know only this one.
 pub use crate::channels::Dispatch;
 pub use crate::channels::text::view::pesos;
@@ -73,6 +76,8 @@ pub struct Opened {
     pub store: Arc<dyn Store>,
     /// The operator's.
     pub archive: Arc<dyn Archive>,
+    /// What the accounts were asked to follow.
+    pub watches: Arc<dyn Watches>,
 }
 
 /// Who watches the daemon at work.
@@ -92,11 +97,13 @@ pub async fn open_store(config: &StoreConfig) -> Result<Opened, StoreError> {
     match &config.backend {
         Backend::Embedded(path) => {
             let store = Arc::new(EmbeddedStore::open(path, &config.instance)?);
-            Ok(Opened { store: Arc::<EmbeddedStore>::clone(&store), archive: store })
+            let (watches, archive) = (Arc::<EmbeddedStore>::clone(&store), Arc::<EmbeddedStore>::clone(&store));
+            Ok(Opened { store, archive, watches })
         }
         Backend::Redis(url) => {
             let store = Arc::new(RedisStore::connect(config, url).await?);
-            Ok(Opened { store: Arc::<RedisStore>::clone(&store), archive: store })
+            let (watches, archive) = (Arc::<RedisStore>::clone(&store), Arc::<RedisStore>::clone(&store));
+            Ok(Opened { store, archive, watches })
         }
     }
 }
@@ -109,22 +116,6 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
     match &config.backend {
         Backend::Embedded(path) => Ok(Arc::new(EmbeddedStore::open_reader(path)?)),
         Backend::Redis(url) => Ok(Arc::new(RedisStore::connect(config, url).await?)),
-    }
-}
-
-/// Why a store could never be opened, as far as that shows without opening it; for `check`.
-///
-/// # Errors
-/// In words for the operator, with what to do.
-pub fn check_store(config: &StoreConfig) -> Result<(), String> {
-    match &config.backend {
-        Backend::Redis(url) => RedisStore::check(config, url).map_err(|error| error.to_string()),
-        Backend::Embedded(path) => match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            Some(folder) if !folder.is_dir() => {
-                Err(format!("store.url: there is no folder {}; create it, or name another", folder.display()))
-            }
-            Some(_) | None => Ok(()),
-        },
     }
 }
 
@@ -167,7 +158,7 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     let readiness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses });
     let listener: Arc<dyn Listener> = Arc::<Readiness>::clone(&readiness);
     dispatch(config, lifecycle, &opened, &clock, channels, &nudge, readiness);
-    watch(config, lifecycle, &opened, &clock, sources, &nudge, &listener);
+    spawn_watchers(config, lifecycle, &opened, &clock, sources, &nudge, &listener);
     let janitor = Janitor::new(Arc::clone(&opened.store), config.retention);
     let (stop, heart) = (lifecycle.stop_token(), lifecycle.heartbeats().register("janitor"));
     lifecycle.spawn("janitor", janitor.run(stop, move |wait| heart.rest(wait)));
@@ -251,7 +242,10 @@ fn schedules(config: &Config) -> Vec<(&str, Schedule)> {
 struct Account<'a> {
     config: &'a AccountConfig,
     source: Arc<dyn Source>,
-    watches: Vec<(SourceKind, String)>,
+    /// What is followed whatever is kept in the store.
+    always: Vec<(SourceKind, String)>,
+    /// The watches of the configuration.
+    watches: Vec<WatchId>,
     hints: Hints,
 }
 
@@ -273,15 +267,17 @@ fn desks(accounts: &[Account<'_>]) -> Vec<Desk> {
 fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<dyn Clock>) -> Vec<Account<'a>> {
     let telepagos = config.telepagos.iter().map(|account| {
         let source = TelepagosSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
-        let watches = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
-        Account { config: &account.common, source: Arc::new(source), watches, hints: Hints::default() }
+        let watch = |id: &u64| WatchId { kind: WatchKind::Cashin, id: id.to_string() };
+        let watches = account.watch_cashin.iter().map(watch).collect();
+        let (always, hints) = (Vec::new(), Hints::default());
+        Account { config: &account.common, source: Arc::new(source), always, watches, hints }
     });
     let sipago = config.sipago.iter().map(|account| {
         let source = SipagoSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
-        let links = account.watch_links.iter().map(|uuid| (SourceKind::Links, uuid.clone()));
-        let deposits = account.deposits.then(|| (SourceKind::Deposits, PAID_DEPOSITS.to_owned()));
-        let watches = links.chain(deposits).collect();
-        Account { config: &account.common, source: Arc::new(source), watches, hints: Hints::default() }
+        let watch = |uuid: &String| WatchId { kind: WatchKind::Order, id: uuid.clone() };
+        let watches = account.watch_links.iter().map(watch).collect();
+        let always = account.deposits.then(|| (SourceKind::Deposits, PAID_DEPOSITS.to_owned())).into_iter().collect();
+        Account { config: &account.common, source: Arc::new(source), always, watches, hints: Hints::default() }
     });
     telepagos.chain(sipago).collect()
 }
@@ -308,7 +304,7 @@ fn policy(config: &Config, account: &AccountConfig) -> Policy {
     }
 }
 
-fn watch(
+fn spawn_watchers(
     config: &Config,
     lifecycle: &Lifecycle,
     opened: &Opened,
@@ -318,10 +314,10 @@ fn watch(
     listener: &Arc<dyn Listener>,
 ) {
     let routes: Arc<[Route]> = config.routes().into();
-    for Account { config: account, source, watches, hints } in accounts {
+    for Account { config: account, source, always, watches, hints } in accounts {
         let herald = herald(config, account, source.upstream(), &routes);
         let policy = policy(config, account);
-        let agenda = Agenda::new(account.poll, account.lookback_days, watches);
+        let agenda = Agenda::new(account.poll, account.lookback_days, always);
         let watcher = Watcher::new(
             Arc::clone(&opened.store),
             source,
@@ -332,7 +328,8 @@ fn watch(
             nudge.clone(),
             Arc::clone(listener),
         )
-        .hearing(hints);
+        .hearing(hints)
+        .following(Arc::clone(&opened.watches), watches);
         let watcher = match config.reconcile {
             Some(nightly) => watcher.closing_days(Arc::clone(&opened.archive), nightly),
             None => watcher,

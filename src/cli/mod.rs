@@ -14,6 +14,7 @@ mod run;
 mod sandbox;
 mod send_test;
 mod store;
+mod watch;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -61,6 +62,9 @@ enum Command {
     /// Say what came in on a day, and whether anything is missing
     #[command(subcommand)]
     Report(report::Verb),
+    /// Follow cash-ins, links and orders by their ids
+    #[command(subcommand)]
+    Watch(watch::Verb),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
     /// Move what is remembered to another store
@@ -123,6 +127,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Deliveries(verb) => done(deliveries::run(load(config.as_deref())?, verb).await),
         Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
         Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
+        Command::Watch(verb) => done(watch::run(load(config.as_deref())?, verb).await),
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
         Command::Store(verb) => done(store::run(verb).await),
         Command::Sandbox(args) => done(sandbox::run(args).await),

@@ -5,6 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::account::SourceKind;
+use super::money::Money;
 
 /// What kind of thing is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -122,12 +123,20 @@ pub struct Watch {
     pub ended: Option<Timestamp>,
     /// It can be paid many times.
     pub reusable: bool,
+    /// What is asked for, where we know it.
+    pub amount: Option<Money>,
 }
 
 impl Watch {
     /// A watch that begins now.
     pub const fn new(id: WatchId, origin: Origin, now: Timestamp) -> Self {
-        Self { id, origin, since: now, expires: None, until: None, ended: None, reusable: false }
+        Self { id, origin, since: now, expires: None, until: None, ended: None, reusable: false, amount: None }
+    }
+
+    /// The watch of what a source is asked for; `None` where nothing is watched by that source.
+    pub fn id_at(source: SourceKind, id: &str) -> Option<WatchId> {
+        let kind = WatchKind::ALL.into_iter().find(|kind| kind.source() == Some(source))?;
+        Some(WatchId { kind, id: id.to_owned() })
     }
 
     /// Where it stands, in one word for lists.

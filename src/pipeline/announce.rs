@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::domain::account::{AccountName, SourceKind, Upstream};
-use crate::domain::day::{Day, rfc3339};
+use crate::domain::day::{Day, Moment, rfc3339};
 use crate::domain::event::{Body, Event, EventId, EventType, Notice, Payment, is_late, payment_key};
 use crate::domain::fact::FactKind;
 use crate::domain::ledger::Slot;
+use crate::domain::money::Money;
 use crate::domain::pairing::own_payment;
 use crate::domain::route::Route;
-use crate::domain::row::{Label, Row, StatusKind};
+use crate::domain::row::{Label, OperationKind, Payer, References, Row, StatusKind};
+use crate::domain::watch::{Watch, WatchKind};
 use crate::store::Announcement;
 
 /// What is the same for all announcements of one account.
@@ -69,6 +71,37 @@ impl Herald {
                 payer: row.payer.clone(),
                 key: payment_key(&self.account, &format!("payment:{payment:016x}")),
                 references: row.references.clone(),
+            })),
+        }
+    }
+
+    /// Announces that a link or QR that we issued can be paid no more. Nothing lists it: all that is known is what the watch
+    /// tells, and the amount is zero where that tells none.
+    pub fn expired(&self, watch: &Watch, at: Timestamp, now: Timestamp) -> Event {
+        let (id, when) = (watch.id.to_string(), at.to_string());
+        let kind = EventType::LinkExpired;
+        let of = |kind| (watch.id.kind == kind).then(|| watch.id.id.clone());
+        Event {
+            id: EventId::of_notice(&[kind.as_str(), self.account.as_str(), &id, &when]),
+            kind,
+            account: Some(self.account.clone()),
+            upstream: Some(self.upstream),
+            source: Some(SourceKind::Cashin),
+            occurred_at: rfc3339(at, &self.zone),
+            detected_at: now,
+            late: is_late(&Moment::at(at, &self.zone), now, self.today(now), self.late_after),
+            sandbox: self.sandbox,
+            body: Body::Payment(Box::new(Payment {
+                amount: watch.amount.unwrap_or(Money::from_cents(0)),
+                status: Label { kind: StatusKind::Cancelled, raw: String::from("expired") },
+                operation: Label { kind: OperationKind::Credit, raw: String::new() },
+                payer: Payer::default(),
+                key: payment_key(&self.account, &format!("issued:{id}")),
+                references: References {
+                    link_id: of(WatchKind::IssuedLink),
+                    qr_order_id: of(WatchKind::IssuedQr),
+                    ..References::default()
+                },
             })),
         }
     }

@@ -18,7 +18,7 @@ mod words;
 
 use std::time::Duration;
 
-pub use self::agenda::{Agenda, Feedback, MOST_HINTED, Work};
+pub use self::agenda::{Agenda, Feedback, Kept, MOST_HINTED, Work};
 pub use self::call::{CallError, Failure, Invalid, Said};
 pub use self::record::{Amount, Extra, Personal};
 pub use self::rules::Doubt;

@@ -26,7 +26,8 @@ pub trait Watches: Send + Sync + std::fmt::Debug {
     /// See [`StoreError`].
     async fn watches(&self, account: &AccountName) -> Result<Watchlist, StoreError>;
 
-    /// The version alone, which tells whether anything changed.
+    /// The version alone, which tells whether anything changed. Whoever holds the right to poll the account may be told
+    /// the version of some seconds ago.
     ///
     /// # Errors
     /// See [`StoreError`].

@@ -22,3 +22,4 @@ mod simulation;
 mod stopping;
 mod storage;
 mod support;
+mod watches;

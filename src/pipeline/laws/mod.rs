@@ -7,6 +7,7 @@ mod fragile;
 mod history;
 mod market;
 mod pairing;
+mod watches;
 mod watching;
 
 use std::sync::{Arc, Mutex};

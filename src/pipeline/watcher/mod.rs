@@ -6,6 +6,7 @@
 mod closing;
 mod memory;
 mod reading;
+mod register;
 mod trouble;
 
 use std::collections::HashSet;
@@ -18,6 +19,7 @@ use tracing::{debug, info};
 use self::closing::Closer;
 use self::memory::Memory;
 use self::reading::WatchError;
+use self::register::Register;
 use self::trouble::{Failures, Unreadable};
 use super::Nudge;
 use super::announce::Herald;
@@ -71,6 +73,8 @@ pub struct Watcher {
     /// Watched things of which only a refund is to be expected.
     ended: HashSet<Task>,
     held_since: Option<Stopwatch>,
+    /// `None`: watches are kept nowhere.
+    register: Option<Register>,
     /// `None`: days are not closed.
     closer: Option<Closer>,
     started: Stopwatch,
@@ -111,6 +115,7 @@ impl Watcher {
             unreadable: Unreadable::default(),
             ended: HashSet::new(),
             held_since: None,
+            register: None,
             closer: None,
             started: Stopwatch::start(),
             prepared: false,
@@ -158,15 +163,25 @@ impl Watcher {
         self.rests = false;
         match self.holds_lease().await {
             Ok(true) => {}
-            Ok(false) => return STANDBY,
+            Ok(false) => {
+                self.pass_hints_on().await;
+                return STANDBY;
+            }
             Err(wait) => return wait,
         }
         let incarnation = self.store.incarnation();
         if std::mem::replace(&mut self.incarnation, incarnation) != incarnation {
             self.memory.doubt();
+            self.register.iter_mut().for_each(Register::doubt);
+        }
+        if let Err(error) = self.look_at_watches().await {
+            return self.store_backoff(&error);
         }
         let (today, now) = (self.herald.today(self.clock.now()), self.started.elapsed());
         self.take_hints(now);
+        if let Err(error) = self.write_watches().await {
+            return self.store_backoff(&error);
+        }
         let read_through = match self.state().await {
             Ok(state) => state.state.read_through,
             Err(error) => return self.store_backoff(&error),
@@ -174,7 +189,7 @@ impl Watcher {
         let next = self.agenda.next(now, today, read_through);
         let Some(work) = next.work else {
             self.rests = true;
-            return next.wait.min(self.until_renewal());
+            return next.wait.min(self.until_renewal()).min(self.until_look());
         };
         if !self.prepared && work.is_listing() && !self.prepare(&work).await {
             return Duration::ZERO;
@@ -191,8 +206,10 @@ impl Watcher {
     fn take_hints(&mut self, now: Duration) {
         let Some(ids) = self.hints.take() else { return };
         self.agenda.hurry(now);
-        let followed = ids.iter().filter(|(source, id)| self.agenda.watch(*source, id, now)).count();
-        debug!(account.name = %self.herald.account, hint.ids = ids.len(), hint.followed = followed, "a hint: looking soon");
+        let mut followed = ids.clone();
+        followed.retain(|(source, id)| self.agenda.watch(*source, id, now));
+        self.keep_hinted(&followed);
+        debug!(account.name = %self.herald.account, hint.ids = ids.len(), hint.followed = followed.len(), "a hint: looking soon");
     }
 
     async fn work(&mut self, work: &Work) -> Duration {
@@ -274,6 +291,7 @@ impl Watcher {
                     debug!(account.name = %self.herald.account, "polling this account");
                     // Somebody else may have polled in between.
                     self.memory.doubt();
+                    self.register.iter_mut().for_each(Register::forget);
                 }
                 self.store_answers();
                 Ok(true)

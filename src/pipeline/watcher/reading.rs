@@ -37,17 +37,24 @@ pub(super) enum WatchError {
 impl Watcher {
     /// Reads a task and commits its news. Returns whether the watched thing is at its end.
     pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, WatchError> {
-        match self.read(task, self.memory.known(task)).await? {
-            Reading::Unchanged => Ok(self.ended.contains(task)),
+        let ended = match self.read(task, self.memory.known(task)).await? {
+            Reading::Unchanged => {
+                let ended = self.ended.contains(task);
+                self.settle_watches(task, &[], ended);
+                ended
+            }
             Reading::Snapshot(snapshot) => {
                 self.digest(task, &snapshot).await?;
                 let ended = matches!(task, Task::Watched { .. }) && snapshot.rows.iter().any(|row| row.view.is_final());
                 if ended {
                     self.ended.insert(task.clone());
                 }
-                Ok(ended)
+                self.settle_watches(task, &snapshot.rows, ended);
+                ended
             }
-        }
+        };
+        self.write_watches().await?;
+        Ok(ended)
     }
 
     /// Reads, and keeps the right to poll meanwhile: many pages at a low rate take longer than a lease, and whoever took

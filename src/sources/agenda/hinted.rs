@@ -5,7 +5,7 @@
 //! - [`MOST`] of them are followed at once; one that the upstream never knew goes after [`UNKNOWN`], an open one after
 //!   [`OPEN`], an ended one when its refunds would no longer be looked for.
 //!
-//! They live in this process: after a restart an upstream's next word, or the listing, brings the payment back.
+//! Whoever keeps watches keeps the hinted ones too ([`Agenda::keep`]), so that a restart does not lose them.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ impl Agenda {
         let number = self.next_watch;
         self.next_watch += 1;
         let hinted = Some(Hinted::default());
-        self.watches.insert(number, Watch { source, id: id.to_owned(), since: now, ended: false, hinted });
+        self.watches.insert(number, Watch { hinted, ..Watch::new(source, id.to_owned(), now) });
         self.entries.push(Entry { due: now, hinted: true, ..Entry::new(Item::Watch(number), self.poll.watch) });
         true
     }
@@ -103,7 +103,8 @@ impl Agenda {
     }
 
     fn forget(&mut self, number: u64) {
-        self.watches.remove(&number);
+        let gone = self.watches.remove(&number).filter(|_| self.let_go.len() < MOST);
+        self.let_go.extend(gone.map(|watch| (watch.source, watch.id)));
         self.entries.retain(|entry| entry.item != Item::Watch(number));
     }
 
@@ -116,6 +117,7 @@ impl Agenda {
     pub(super) fn hinted_was_asked(&mut self, number: u64, now: Duration, feedback: &Feedback<'_>) {
         let lookback = Duration::from_secs(u64::from(self.lookback_days) * DAY);
         let Some(watch) = self.watches.get_mut(&number) else { return };
+        let age = watch.age(now);
         let Some(hinted) = watch.hinted.as_mut() else { return };
         self.hinted_from = now.saturating_add(self.poll.watch);
         match feedback {
@@ -124,7 +126,6 @@ impl Agenda {
             // Nothing was learnt, and what goes on with the account must go on.
             Feedback::Failed(_) => return,
         }
-        let age = now.saturating_sub(watch.since);
         let limit = match (watch.ended, hinted.found) {
             (true, _) => lookback.max(OLD),
             (false, true) => OPEN,

@@ -5,6 +5,7 @@
 //! and everything that is due meanwhile stays due.
 
 mod hinted;
+mod kept;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use self::hinted::Hinted;
 pub use self::hinted::MOST as MOST_HINTED;
+pub use self::kept::Kept;
 use super::{SourceError, Task};
 use crate::config::Poll;
 use crate::domain::account::SourceKind;
@@ -46,6 +48,9 @@ const WATCHES_FIRST: usize = 20;
 
 /// One hot reading brings the news of the whole account; many young watches must not crowd it out.
 const HOT_WEIGHT: f64 = 4.0;
+
+/// So many watched ids are asked in a row at most while a listing is due: thousands of them must leave it its share.
+const WATCHES_IN_A_ROW: u32 = 3;
 
 /// The pause after a 429 or 503 that names none.
 const SLOW_DOWN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
@@ -116,8 +121,12 @@ impl Entry {
         Self { item, every, due: Duration::ZERO, asked: None, failures: 0, hinted: false }
     }
 
+    const fn is_watch(&self) -> bool {
+        matches!(self.item, Item::Watch(_))
+    }
+
     const fn is_untried_watch(&self) -> bool {
-        self.asked.is_none() && !self.hinted && matches!(self.item, Item::Watch(_))
+        self.asked.is_none() && !self.hinted && self.is_watch()
     }
 }
 
@@ -126,9 +135,23 @@ struct Watch {
     source: SourceKind,
     id: String,
     since: Duration,
+    /// How old it was then: it may have been followed by an earlier process.
+    older: Duration,
     ended: bool,
+    /// It is no kept watch and stays, whatever is kept.
+    pinned: bool,
     /// Of a watch that came by a hint.
     hinted: Option<Hinted>,
+}
+
+impl Watch {
+    const fn new(source: SourceKind, id: String, now: Duration) -> Self {
+        Self { source, id, since: now, older: Duration::ZERO, ended: false, pinned: false, hinted: None }
+    }
+
+    const fn age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.since).saturating_add(self.older)
+    }
 }
 
 /// How far a cold sweep has come, going back in time.
@@ -156,12 +179,16 @@ pub struct Agenda {
     /// Nothing is asked before: the upstream wants a pause, or the credentials are wrong.
     paused_until: Duration,
     refusals: u32,
+    /// Watched ids that were asked since the last listing.
+    in_a_row: u32,
+    /// Hinted ids that are followed no more, until somebody asks.
+    let_go: Vec<(SourceKind, String)>,
 }
 
 impl Agenda {
     /// The work of an account: its listing in three cadences, and watched ids. Everything is due at once.
     pub fn new(poll: Poll, lookback_days: u32, watches: Vec<(SourceKind, String)>) -> Self {
-        let watch = |(source, id)| Watch { source, id, since: Duration::ZERO, ended: false, hinted: None };
+        let watch = |(source, id)| Watch { pinned: true, ..Watch::new(source, id, Duration::ZERO) };
         let watches: BTreeMap<u64, Watch> = (0..).zip(watches.into_iter().map(watch)).collect();
         let mut entries: Vec<Entry> =
             watches.keys().map(|number| Entry::new(Item::Watch(*number), poll.watch)).collect();
@@ -169,7 +196,19 @@ impl Agenda {
         entries.extend(listings.map(|(item, every)| Entry::new(item, every)));
         let next_watch = watches.last_key_value().map_or(0, |(number, _)| number + 1);
         let (hinted_from, paused_until) = (Duration::ZERO, Duration::ZERO);
-        Self { poll, lookback_days, entries, watches, next_watch, hinted_from, sweep: None, paused_until, refusals: 0 }
+        Self {
+            poll,
+            lookback_days,
+            entries,
+            watches,
+            next_watch,
+            hinted_from,
+            sweep: None,
+            paused_until,
+            refusals: 0,
+            in_a_row: 0,
+            let_go: Vec::new(),
+        }
     }
 
     /// The most overdue work at `now` (time since the start). `read_through` is the last day whose hot reading was
@@ -180,9 +219,12 @@ impl Agenda {
         }
         // At first contact what is paid already is seen before the account counts as contacted.
         let first_contact = read_through.is_none();
-        let untried = self.entries.iter().take(WATCHES_FIRST).find(|entry| first_contact && entry.is_untried_watch());
-        let due = self.entries.iter().filter(|entry| self.due(entry) <= now);
-        let urgent = untried.or_else(|| due.min_by(|a, b| compare(a, b, now)));
+        let watches = self.entries.iter().filter(|entry| first_contact && entry.is_watch()).take(WATCHES_FIRST);
+        let untried = watches.into_iter().find(|entry| entry.is_untried_watch());
+        let due = || self.entries.iter().filter(|entry| self.due(entry) <= now);
+        let listing = || due().filter(|entry| !entry.is_watch()).min_by(|a, b| compare(a, b, now));
+        let turn = if self.in_a_row >= WATCHES_IN_A_ROW { listing() } else { None };
+        let urgent = untried.or(turn).or_else(|| due().min_by(|a, b| compare(a, b, now)));
         let Some(entry) = urgent else {
             let due = self.entries.iter().map(|entry| self.due(entry)).min().unwrap_or(Duration::MAX);
             return Next { work: None, wait: due.saturating_sub(now) };
@@ -211,6 +253,7 @@ impl Agenda {
         }
         let every = self.cadence(work.item, now, matches!(feedback, Feedback::Ended));
         let more = self.advance(work, feedback);
+        self.in_a_row = if work.is_listing() { 0 } else { self.in_a_row.saturating_add(1) };
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.item == work.item) else { return };
         entry.asked = Some(now);
         match feedback {
@@ -267,7 +310,7 @@ impl Agenda {
             Item::Watch(number) => {
                 let Some(watch) = self.watches.get_mut(&number) else { return OLD };
                 watch.ended |= ended;
-                let age = now.saturating_sub(watch.since);
+                let age = watch.age(now);
                 if watch.source == SourceKind::Deposits {
                     self.poll.warm
                 } else if watch.ended {

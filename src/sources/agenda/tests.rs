@@ -126,3 +126,63 @@ proptest! {
         prop_assert!(done["Hot"] >= 60 && done["Warm"] >= 1 && done["Cold"] >= 1, "{done:?}");
     }
 }
+
+fn kept(id: &str, age: u64, ended: bool) -> Kept {
+    Kept { source: SourceKind::Cashin, id: id.to_owned(), age: Duration::from_secs(age), ended, hinted: false }
+}
+
+fn cashin(id: &str) -> Task {
+    Task::Watched { source: SourceKind::Cashin, id: id.to_owned() }
+}
+
+#[test]
+fn what_is_kept_is_followed_by_its_own_age_and_what_is_no_longer_kept_is_not() {
+    let mut agenda = Agenda::new(POLL, 7, vec![(SourceKind::Deposits, "paid".into())]);
+    let now = Duration::from_secs(50);
+    drop(work_off(&mut agenda, now));
+    agenda.keep(&[kept("1", 0, false), kept("2", 4_000, false), kept("3", 90_000, false), kept("4", 0, true)], now);
+    assert_eq!(work_off(&mut agenda, now), ["1", "2", "3", "4"].map(cashin), "asked at once, after a restart too");
+    let due = |agenda: &Agenda| -> Vec<Duration> {
+        let entries = agenda.entries.iter().filter(|entry| entry.is_watch()).skip(1);
+        entries.map(|entry| entry.due.saturating_sub(now)).collect()
+    };
+    assert_eq!(due(&agenda), [POLL.watch, AGED.1, OLD, REFUND_CHECK]);
+    agenda.keep(&[kept("2", 4_000, true), kept("4", 0, false)], now);
+    assert!(agenda.watches.values().all(|watch| watch.id != "1" && watch.id != "3"));
+    assert_eq!(work_off(&mut agenda, now), [cashin("4")], "it was opened again");
+    agenda.keep(&[], now);
+    assert_eq!(agenda.watches.len(), 1, "what is not kept anywhere stays");
+}
+
+#[test]
+fn it_is_known_whether_all_that_is_open_was_looked_at() {
+    let mut agenda = Agenda::new(POLL, 7, Vec::new());
+    agenda.keep(&[kept("1", 0, false), kept("2", 0, true)], Duration::ZERO);
+    let now = Duration::from_secs(9);
+    let work = agenda.next(now, today(), None).work.unwrap();
+    assert_eq!(agenda.looked_through(SourceKind::Cashin), None);
+    assert_eq!(agenda.looked_through(SourceKind::Links), Some(Duration::MAX));
+    agenda.feed(&work, now, &Feedback::Failed(&SourceError::NotFound), 0.5);
+    assert_eq!(agenda.looked_through(SourceKind::Cashin), Some(now), "an ended one does not count");
+}
+
+#[test]
+fn thousands_of_young_watches_leave_the_listing_its_share() {
+    let mut agenda = Agenda::new(POLL, 7, Vec::new());
+    let many: Vec<Kept> = (0..10_000).map(|n| kept(&n.to_string(), 0, false)).collect();
+    agenda.keep(&many, Duration::ZERO);
+    let (mut hot, mut warm) = (Vec::new(), 0);
+    // A request every two seconds, for half an hour.
+    for second in (0..1_800).step_by(2) {
+        let now = Duration::from_secs(second);
+        let work = agenda.next(now, today(), Some(today())).work.unwrap();
+        agenda.feed(&work, now, &Feedback::Done, 0.5);
+        match work.item {
+            Item::Hot => hot.push(second),
+            Item::Warm => warm += 1,
+            Item::Cold | Item::Watch(_) => {}
+        }
+    }
+    assert!(hot.windows(2).all(|pair| pair[1] - pair[0] <= 30), "{hot:?}");
+    assert!(warm >= 1 && hot.len() < 200, "{} hot readings", hot.len());
+}

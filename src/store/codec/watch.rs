@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{CodecError, from_json, instant, to_json, word};
+use crate::domain::money::Money;
 use crate::domain::watch::{Origin, Watch, WatchId, WatchKind};
 
 const WATCH: &str = "watch";
@@ -30,6 +31,9 @@ struct StoredWatch {
     /// Reusable.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     m: bool,
+    /// Amount in cents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    a: Option<i64>,
 }
 
 /// The persisted form of a watch.
@@ -44,6 +48,7 @@ pub fn encode_watch(watch: &Watch) -> Vec<u8> {
         u: text(watch.until),
         e: text(watch.ended),
         m: watch.reusable,
+        a: watch.amount.map(Money::cents),
     })
 }
 
@@ -62,6 +67,7 @@ pub fn decode_watch(bytes: &[u8]) -> Result<Watch, CodecError> {
         until: maybe(stored.u)?,
         ended: maybe(stored.e)?,
         reusable: stored.m,
+        amount: stored.a.map(Money::from_cents),
     })
 }
 
@@ -77,6 +83,9 @@ mod tests {
         let watch = decode_watch(GOLDEN.as_bytes()).unwrap();
         assert_eq!((watch.id.kind, watch.origin, watch.reusable), (WatchKind::IssuedLink, Origin::Created, true));
         assert_eq!(String::from_utf8(encode_watch(&watch)).unwrap(), GOLDEN);
+        let mut priced = watch;
+        priced.amount = Some(Money::from_cents(123_456));
+        assert_eq!(decode_watch(&encode_watch(&priced)).unwrap(), priced);
         let small = r#"1{"k":"cashin","i":"7","o":"operator","s":"2026-11-21T17:00:00Z"}"#;
         assert_eq!(String::from_utf8(encode_watch(&decode_watch(small.as_bytes()).unwrap())).unwrap(), small);
     }

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 pub use self::tally::Sum;
 use self::tally::Tally;
-use super::{StoreError, VersionedState};
+use super::{StoreError, VersionedState, Watchlist};
 use crate::domain::account::AccountName;
 use crate::domain::delivery::{Attempt, State};
 use crate::domain::event::Event;
@@ -38,11 +38,13 @@ pub enum Kind {
     Events,
     /// Rejects.
     Rejects,
+    /// What accounts were asked to follow.
+    Watches,
 }
 
 impl Kind {
     /// In the order of the copy.
-    pub const ALL: [Self; 4] = [Self::Accounts, Self::Ledgers, Self::Events, Self::Rejects];
+    pub const ALL: [Self; 5] = [Self::Accounts, Self::Ledgers, Self::Events, Self::Rejects, Self::Watches];
 
     /// The name in marks and summaries.
     pub const fn as_str(self) -> &'static str {
@@ -51,6 +53,7 @@ impl Kind {
             Self::Ledgers => "ledgers",
             Self::Events => "events",
             Self::Rejects => "rejects",
+            Self::Watches => "watched accounts",
         }
     }
 
@@ -123,6 +126,8 @@ pub enum Record {
     Event(EventRecord),
     /// A reject.
     Reject(RejectRecord),
+    /// All watches of an account.
+    Watches(AccountName, Watchlist),
 }
 
 /// Some records.
@@ -234,7 +239,7 @@ pub enum Step {
 pub struct Summary {
     /// Whether an earlier copy was gone on with.
     pub resumed: bool,
-    /// By name of the kind: accounts, ledgers, rows, events, deliveries, rejects.
+    /// By name of the kind: accounts, ledgers, rows, events, deliveries, rejects, watches.
     pub sums: Vec<(&'static str, Sum)>,
 }
 
@@ -270,8 +275,8 @@ where
     };
     target.set_mark(Some(&mark)).await.map_err(in_target)?;
     for kind in Kind::ALL.into_iter().filter(|kind| *kind >= mark.kind) {
-        // Redis lists its keys in an order of the process: ledgers are begun with again.
-        let goes_on = kind == mark.kind && kind != Kind::Ledgers;
+        // Redis lists its keys in an order of the process: ledgers and watches are begun with again.
+        let goes_on = kind == mark.kind && !matches!(kind, Kind::Ledgers | Kind::Watches);
         let from = if goes_on { mark.from.clone() } else { String::new() };
         pour(source, target, Mark { kind, from, source: name.to_owned() }, now, watch).await?;
     }

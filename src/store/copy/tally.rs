@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{DeliveryRecord, Kind, Record};
 use crate::domain::delivery::{Attempt, State};
 use crate::domain::event::EventId;
-use crate::store::codec::{encode_attempt, encode_event, encode_memories, encode_reject, encode_state};
+use crate::store::codec::{encode_attempt, encode_event, encode_memories, encode_reject, encode_state, encode_watch};
 
 /// How many there are, and the sum of their hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +56,7 @@ impl Tally {
         match kind {
             Kind::Accounts | Kind::Rejects => vec![(kind.as_str(), self.whole)],
             Kind::Ledgers => vec![(kind.as_str(), self.whole), ("rows", self.parts)],
+            Kind::Watches => vec![(kind.as_str(), self.whole), ("watches", self.parts)],
             Kind::Events => vec![(kind.as_str(), self.whole), ("deliveries", self.parts)],
         }
     }
@@ -81,6 +82,14 @@ impl Tally {
                 for delivery in &record.deliveries {
                     self.delivery(record.event.id, delivery);
                 }
+            }
+            Record::Watches(account, list) => {
+                let account = account.as_str().as_bytes();
+                if !self.ledgers.insert(hash(&[account])) {
+                    return;
+                }
+                self.whole.add(&[account, &list.version.to_be_bytes()]);
+                list.watches.iter().for_each(|watch| self.parts.add(&[account, &encode_watch(watch)]));
             }
             Record::Reject(record) => {
                 let seen = record.first_seen.as_millisecond().to_be_bytes();

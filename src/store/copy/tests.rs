@@ -11,12 +11,13 @@ use crate::domain::delivery::{DeathReason, FailureClass, Verdict};
 use crate::domain::event::{Body, EventId, EventType, Notice};
 use crate::domain::fact::{FactKind, FactSet};
 use crate::domain::ledger::{Change, Ledger, Memory, Party};
+use crate::domain::watch::{Origin, Watch, WatchId, WatchKind};
 use crate::store::embedded::EmbeddedStore;
 use crate::store::memory::MemoryStore;
 use crate::store::redis::{RedisServer, RedisStore};
 use crate::store::{
     AccountState, Announcement, Archive, Commit, Committed, Counts, DeliveryFilter, EventFilter, LedgerWrite,
-    Settlement, Store, Want,
+    Settlement, Store, Want, Watches,
 };
 
 const LONG: Duration = Duration::from_secs(40 * 86_400);
@@ -103,7 +104,16 @@ fn commit(name: &str, expected: u64, announcements: Vec<Announcement>) -> Commit
 const ACCOUNTS: [&str; 4] = ["centro", "palermo:1", "once {x}", "ñandú 1%"];
 
 /// Something of everything: each state of a delivery, twins, empty ledgers, odd names.
-async fn fill(store: &dyn Store) {
+async fn fill<S: Store + Watches>(store: &S) {
+    for (name, many) in [("once {x}", 700), ("only %watches", 1), ("none any more", 0)] {
+        let watch = |n: usize| {
+            let id = WatchId { kind: WatchKind::ALL[n % 4], id: n.to_string() };
+            Watch { expires: Some(now()), reusable: n.is_multiple_of(2), ..Watch::new(id, Origin::Operator, now()) }
+        };
+        let watches: Vec<Watch> = (0..=many).map(watch).collect();
+        store.put_watches(&account(name), &watches).await.unwrap();
+        store.remove_watches(&account(name), &[watches[0].id.clone()]).await.unwrap();
+    }
     for name in ACCOUNTS {
         let announcements = (0..150).map(|n| announcement(name, n, n >= 140)).collect();
         store.commit(&commit(name, 0, announcements)).await.unwrap();
@@ -163,9 +173,10 @@ struct Shown {
     rejects: Vec<String>,
     states: Vec<VersionedState>,
     ledgers: Vec<(u64, BTreeMap<Slot, Memories>)>,
+    watches: Vec<Watchlist>,
 }
 
-async fn shown<S: Store + Archive>(store: &S) -> Shown {
+async fn shown<S: Store + Archive + Watches>(store: &S) -> Shown {
     let events = store.events(&EventFilter { limit: 10_000, ..EventFilter::default() }).await.unwrap();
     let filter = DeliveryFilter { limit: 10_000, ..DeliveryFilter::default() };
     let mut deliveries: Vec<_> = store.deliveries(&filter).await.unwrap().iter().map(as_kept).collect();
@@ -179,15 +190,16 @@ async fn shown<S: Store + Archive>(store: &S) -> Shown {
         .map(|reject| format!("{reject:?}"))
         .collect();
     rejects.sort();
-    let (mut states, mut ledgers) = (Vec::new(), Vec::new());
+    let (mut states, mut ledgers, mut watches) = (Vec::new(), Vec::new(), Vec::new());
     for name in ACCOUNTS {
         states.push(store.account(&account(name)).await.unwrap());
+        watches.push(store.watches(&account(name)).await.unwrap());
         let read: Vec<Ledger> = store.ledgers(&account(name), &partitions(name)).await.unwrap();
         let content = |ledger: &Ledger| ledger.iter().map(|(slot, memories)| (*slot, memories.clone())).collect();
         ledgers.extend(read.iter().map(|ledger| (ledger.version(), content(ledger))));
     }
     let events = events.into_iter().map(|event| (event.id, event)).collect();
-    Shown { events, deliveries, counts: store.counts().await.unwrap(), rejects, states, ledgers }
+    Shown { events, deliveries, counts: store.counts().await.unwrap(), rejects, states, ledgers, watches }
 }
 
 async fn copied<S: Dump, T: Dump + Load>(source: &S, target: &T) -> Result<Summary, CopyError> {
@@ -201,12 +213,13 @@ fn number(summary: &Summary, name: &str) -> u64 {
 /// Copies, and looks from all sides.
 async fn law<S, T>(source: &S, target: &T)
 where
-    S: Store + Archive + Dump,
-    T: Store + Archive + Dump + Load,
+    S: Store + Archive + Watches + Dump,
+    T: Store + Archive + Watches + Dump + Load,
 {
     let summary = copied(source, target).await.unwrap();
-    let counts = ["accounts", "ledgers", "rows", "events", "deliveries", "rejects"].map(|kind| number(&summary, kind));
-    assert_eq!(counts, [4, 12, 4 * 603, 601, 1803, 8]);
+    let counts = ["accounts", "ledgers", "rows", "events", "deliveries", "rejects", "watched accounts", "watches"]
+        .map(|kind| number(&summary, kind));
+    assert_eq!(counts, [4, 12, 4 * 603, 601, 1803, 8, 3, 701]);
     assert!(shown(target).await == shown(source).await, "it shows something else");
     assert!(matches!(copied(source, target).await, Err(CopyError::NotEmpty)), "a second time");
 
@@ -307,8 +320,8 @@ impl<T> Fragile<'_, T> {
 /// Cut off ever later, until it is whole.
 async fn resumes<S, T>(source: &S, target: &T)
 where
-    S: Store + Archive + Dump,
-    T: Store + Archive + Dump + Load,
+    S: Store + Archive + Watches + Dump,
+    T: Store + Archive + Watches + Dump + Load,
 {
     let mut cuts = 0;
     loop {

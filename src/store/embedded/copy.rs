@@ -11,7 +11,7 @@ use super::exchange::columns;
 use super::readers::{self, unreadable};
 use super::schema::{self, state};
 use super::writer::{Desk, Writer};
-use super::{EmbeddedStore, Readers, instant, query, signed};
+use super::{EmbeddedStore, Readers, instant, query, signed, watches};
 use crate::clock::SystemClock;
 use crate::domain::account::AccountName;
 use crate::domain::delivery::{DeathReason, State};
@@ -63,6 +63,7 @@ impl Dump for EmbeddedStore {
                 Kind::Ledgers => ledgers(conn, from),
                 Kind::Events => events(conn, from),
                 Kind::Rejects => rejects(conn, from),
+                Kind::Watches => watched(conn, from),
             })
             .await
     }
@@ -178,6 +179,15 @@ fn rejects(conn: &Connection, from: i64) -> Result<Page, StoreError> {
     Ok(page(found, PAGE))
 }
 
+fn watched(conn: &Connection, from: i64) -> Result<Page, StoreError> {
+    let mut found = Vec::new();
+    for (number, account) in watches::accounts(conn, from, LEDGERS)? {
+        let list = watches::list(conn, &account)?;
+        found.push((number, Record::Watches(account, list)));
+    }
+    Ok(page(found, LEDGERS))
+}
+
 fn write(desk: &mut Desk, record: &Record) -> Result<(), StoreError> {
     let conn = &desk.conn;
     match record {
@@ -191,6 +201,7 @@ fn write(desk: &mut Desk, record: &Record) -> Result<(), StoreError> {
         }
         Record::Ledger(ledger) => write_ledger(conn, ledger)?,
         Record::Event(record) => write_event(desk, record)?,
+        Record::Watches(account, list) => watches::replace(conn, account, list)?,
         Record::Reject(RejectRecord { account, first_seen, reject }) => {
             let id = account_number(conn, account)?;
             conn.prepare_cached("INSERT INTO reject VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?.execute(

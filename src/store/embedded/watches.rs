@@ -20,7 +20,7 @@ fn version(conn: &Connection, account: &AccountName) -> Result<u64, StoreError> 
     Ok(u64::try_from(found.unwrap_or_default()).unwrap_or_default())
 }
 
-fn list(conn: &Connection, account: &AccountName) -> Result<Watchlist, StoreError> {
+pub(super) fn list(conn: &Connection, account: &AccountName) -> Result<Watchlist, StoreError> {
     let mut find = conn.prepare_cached(
         "SELECT body FROM watch WHERE account = (SELECT id FROM account WHERE name = ?1) ORDER BY kind, id",
     )?;
@@ -58,6 +58,28 @@ fn remove(conn: &Connection, account: &AccountName, ids: &[WatchId]) -> Result<u
         grow(conn, number)?;
     }
     Ok(removed)
+}
+
+/// The accounts that were ever asked to follow anything: number and name, from a number on.
+pub(super) fn accounts(conn: &Connection, from: i64, limit: i64) -> Result<Vec<(i64, AccountName)>, StoreError> {
+    let mut find =
+        conn.prepare_cached("SELECT id, name FROM account WHERE id > ?1 AND watches > 0 ORDER BY id LIMIT ?2")?;
+    let mut rows = find.query([from, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, AccountName::new(&row.get::<_, String>(1)?)));
+    }
+    Ok(found)
+}
+
+/// Makes an account's watches what another store says.
+pub(super) fn replace(conn: &Connection, account: &AccountName, list: &Watchlist) -> Result<(), StoreError> {
+    let number = account_number(conn, account)?;
+    conn.prepare_cached("DELETE FROM watch WHERE account = ?1")?.execute([number])?;
+    put(conn, account, &list.watches)?;
+    let version = i64::try_from(list.version).unwrap_or(i64::MAX);
+    conn.prepare_cached("UPDATE account SET watches = ?2 WHERE id = ?1")?.execute([number, version])?;
+    Ok(())
 }
 
 fn grow(conn: &Connection, account: i64) -> Result<(), StoreError> {

@@ -6,10 +6,10 @@ use super::{Data, DeliveryRow, LedgerRow, MemoryStore};
 use crate::domain::account::Partition;
 use crate::domain::delivery::State;
 use crate::domain::ledger::Ledger;
-use crate::store::StoreError;
 use crate::store::copy::{
     DeliveryRecord, Dump, EventRecord, Kind, LedgerRecord, Load, Mark, Page, Record, RejectRecord,
 };
+use crate::store::{StoreError, Watchlist};
 
 /// Records of a page.
 const PAGE: usize = 100;
@@ -81,6 +81,10 @@ impl Data {
                 let owner = event.account.clone().unwrap_or_else(|| crate::domain::account::AccountName::new(""));
                 Record::Event(EventRecord { owner, event: event.clone(), deliveries: deliveries.collect() })
             })),
+            Kind::Watches => Box::new(self.watches.iter().map(|(name, (version, watches))| {
+                let list = Watchlist { version: *version, watches: watches.values().cloned().collect() };
+                Record::Watches(name.clone(), list)
+            })),
             Kind::Rejects => Box::new(self.rejects.iter().map(|row| {
                 Record::Reject(RejectRecord {
                     account: row.account.clone(),
@@ -100,6 +104,10 @@ impl Data {
                         LedgerRow { ledger: Ledger::restore(ledger.version, ledger.rows), expires: ledger.expires };
                     self.ledgers.insert(partition, row);
                 }
+            }
+            Record::Watches(name, list) => {
+                let watches = list.watches.into_iter().map(|watch| (watch.id.clone(), watch)).collect();
+                self.watches.insert(name, (list.version, watches));
             }
             Record::Event(record) => self.load_event(record),
             Record::Reject(record) => {

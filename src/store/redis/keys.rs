@@ -43,6 +43,9 @@ pub(super) const LEASES: &str = "leases";
 /// Between the shard and the account in the key of a ledger.
 const LEDGER: &str = "ledger:";
 
+/// The same in the key of an account's watches.
+const WATCHES: &str = "watches:";
+
 /// Names keys.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
@@ -96,6 +99,15 @@ impl Keys {
 
     /// A pattern that all keys of ledgers fit.
     pub(super) fn every_ledger(&self) -> String {
+        self.every(LEDGER)
+    }
+
+    /// A pattern that all keys of watches fit.
+    pub(super) fn every_watchlist(&self) -> String {
+        self.every(WATCHES)
+    }
+
+    fn every(&self, what: &str) -> String {
         // The prefix stands for itself: of the letters of a pattern it may hold none but these.
         let mut pattern = String::new();
         for letter in self.prefix.chars() {
@@ -104,7 +116,7 @@ impl Keys {
             }
             pattern.push(letter);
         }
-        format!("{pattern}:{{*}}:{LEDGER}*")
+        format!("{pattern}:{{*}}:{what}*")
     }
 
     /// The account and the partition of a ledger's key; `None` when it is none of ours.
@@ -116,9 +128,16 @@ impl Keys {
         (shard.parse() == Ok(self.shard_of(&account))).then(|| (account, partition.to_owned()))
     }
 
+    /// The account of a key of watches; `None` when it is none of ours.
+    pub(super) fn watched_account(&self, key: &str) -> Option<AccountName> {
+        let rest = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?;
+        let account = AccountName::new(&unescaped(rest.split_once("}:")?.1.strip_prefix(WATCHES)?)?);
+        (self.watches(&account) == key).then_some(account)
+    }
+
     /// Id of a watch → watch, and under the empty field the version.
     pub(super) fn watches(&self, account: &AccountName) -> String {
-        self.at(self.shard_of(account), &format!("watches:{}", escaped(account.as_str())))
+        self.at(self.shard_of(account), &format!("{WATCHES}{}", escaped(account.as_str())))
     }
 
     /// Deliveries to a destination that wait, by the millisecond when they are due.

@@ -37,6 +37,8 @@ struct Known {
     time: Duration,
     /// `None`: another instance holds it.
     fence: Option<u64>,
+    /// The version of its watches.
+    watches: u64,
     /// Its seeker has had this answer.
     is_told: bool,
     incarnation: u64,
@@ -82,13 +84,15 @@ pub(super) async fn acquire(
     for (part, answer) in parts.into_iter().zip(store.link.run_each(&store.scripts.acquire, calls).await) {
         match answer.and_then(reply::list) {
             Ok(fences) => {
-                for ((name, time, sought), fence) in part.into_iter().zip(fences) {
-                    let fence = u64::try_from(reply::integer(&fence)?).ok();
+                for ((name, time, sought), said) in part.into_iter().zip(fences.chunks(2)) {
+                    let mut said = said.iter().map(reply::integer);
+                    let fence = said.next().transpose()?.and_then(|fence| u64::try_from(fence).ok());
+                    let watches = said.next().transpose()?.and_then(|it| u64::try_from(it).ok()).unwrap_or_default();
                     let is_told = name == *account;
                     if is_told {
                         own = Ok(fence);
                     }
-                    known.insert(name, Known { sought, asked, time, fence, is_told, incarnation });
+                    known.insert(name, Known { sought, asked, time, fence, watches, is_told, incarnation });
                 }
             }
             // The others' seekers will ask for themselves.
@@ -115,7 +119,8 @@ fn parts(store: &RedisStore, sought: Vec<Sought>) -> Vec<Vec<Sought>> {
 fn call(store: &RedisStore, part: &[Sought]) -> Cmd {
     let shards: BTreeSet<u16> = part.iter().map(|(name, ..)| store.keys.shard_of(name)).collect();
     let number: HashMap<u16, usize> = shards.iter().copied().zip(1..).collect();
-    let keys: Vec<_> = shards.iter().map(|shard| store.keys.at(*shard, LEASES)).collect();
+    let mut keys: Vec<_> = shards.iter().map(|shard| store.keys.at(*shard, LEASES)).collect();
+    keys.extend(part.iter().map(|(name, ..)| store.keys.watches(name)));
     let mut call = store.scripts.acquire.call(&keys);
     call.arg(&store.instance);
     for (name, time, _) in part {
@@ -123,6 +128,16 @@ fn call(store: &RedisStore, part: &[Sought]) -> Cmd {
         call.arg(shard).arg(name.as_str()).arg(milliseconds(*time));
     }
     call
+}
+
+/// The version of the watches of an account that is held here, as it was when the right to it was renewed: so a look at it
+/// costs nothing.
+pub(super) async fn watches_version(store: &RedisStore, account: &AccountName) -> Option<u64> {
+    let incarnation = store.link.opened();
+    let known = store.leases.0.lock().await.get(account).copied()?;
+    // Every holder renews before the lease is over, so that this never costs a command of its own.
+    let holds = known.fence.is_some() && known.incarnation == incarnation && known.asked.elapsed() < known.time;
+    holds.then_some(known.watches)
 }
 
 /// Gives it back.

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::{RedisStore, reply};
+use super::{RedisStore, leases, reply};
 use crate::domain::account::AccountName;
 use crate::domain::watch::{Watch, WatchId};
 use crate::store::codec::{decode_watch, encode_watch};
@@ -30,6 +30,9 @@ impl Watches for RedisStore {
     }
 
     async fn watches_version(&self, account: &AccountName) -> Result<u64, StoreError> {
+        if let Some(version) = leases::watches_version(self, account).await {
+            return Ok(version);
+        }
         let mut command = redis::cmd("HGET");
         command.arg(self.keys.watches(account)).arg("");
         reply::maybe_bytes(self.link.ask_one(command).await?)?.map_or(Ok(0), |version| reply::parse(&version))

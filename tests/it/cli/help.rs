@@ -3,7 +3,7 @@
 use super::Place;
 
 /// Every command that there is; a new one must be added here, or [`every_command_has_its_help_written_down`] fails.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 22] = [
     "",
     "run",
     "demo",
@@ -17,6 +17,10 @@ const COMMANDS: [&str; 18] = [
     "release",
     "report",
     "report day",
+    "watch",
+    "watch add",
+    "watch list",
+    "watch remove",
     "send-test",
     "store",
     "store copy",

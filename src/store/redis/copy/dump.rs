@@ -13,7 +13,7 @@ use crate::domain::account::AccountName;
 use crate::domain::event::EventId;
 use crate::store::codec::{CodecError, decode_event, decode_reject, decode_state};
 use crate::store::copy::{DeliveryRecord, EventRecord, LedgerRecord, Page, Record, RejectRecord};
-use crate::store::{StoreError, VersionedState};
+use crate::store::{StoreError, VersionedState, Watches as _};
 
 /// Entries that are read from each shard for one page.
 const PAGE: usize = 128;
@@ -51,9 +51,30 @@ pub(super) async fn accounts(store: &RedisStore, from: &str) -> Result<Page, Sto
     Ok(Page { records, next: (shard + 1 < store.keys.shards()).then(|| (shard + 1).to_string()) })
 }
 
-/// Ledgers, found by a walk through all keys, server after server: `from` is the number of the server and its own cursor.
-/// A ledger that moves to another server meanwhile may be met twice or not at all; the comparison in the end tells.
+/// Ledgers, found by a walk through all keys.
 pub(super) async fn ledgers(store: &RedisStore, from: &str) -> Result<Page, StoreError> {
+    let (keys, next) = walk(store, &store.keys.every_ledger(), from).await?;
+    let mut records = Vec::new();
+    for key in keys {
+        records.extend(one_ledger(store, &key).await?.map(Record::Ledger));
+    }
+    Ok(Page { records, next })
+}
+
+/// The watches of accounts, found likewise.
+pub(super) async fn watches(store: &RedisStore, from: &str) -> Result<Page, StoreError> {
+    let (keys, next) = walk(store, &store.keys.every_watchlist(), from).await?;
+    let mut records = Vec::new();
+    for account in keys.iter().filter_map(|key| store.keys.watched_account(key)) {
+        let list = store.watches(&account).await?;
+        records.push(Record::Watches(account, list));
+    }
+    Ok(Page { records, next })
+}
+
+/// The next keys that fit a pattern, server after server: `from` is the number of the server and its own cursor. What moves
+/// to another server meanwhile may be met twice or not at all; the comparison in the end tells.
+async fn walk(store: &RedisStore, pattern: &str, from: &str) -> Result<(Vec<String>, Option<String>), StoreError> {
     let mut servers = store.link.servers().await?;
     servers.sort_by_key(super::super::link::Server::place);
     let (number, cursor) = from.split_once(' ').unwrap_or(("0", "0"));
@@ -62,21 +83,18 @@ pub(super) async fn ledgers(store: &RedisStore, from: &str) -> Result<Page, Stor
     let mut cursor = cursor.to_owned();
     loop {
         let mut command = redis::cmd("SCAN");
-        command.arg(&cursor).arg("MATCH").arg(store.keys.every_ledger()).arg("COUNT").arg(KEYS);
+        command.arg(&cursor).arg("MATCH").arg(pattern).arg("COUNT").arg(KEYS);
         let [next, found] = reply::exactly(server.ask(command).await?)?;
         cursor = reply::text(next)?;
-        let mut records = Vec::new();
-        for key in reply::list(found)? {
-            records.extend(one_ledger(store, &reply::text(key)?).await?.map(Record::Ledger));
-        }
+        let keys = reply::list(found)?.into_iter().map(reply::text).collect::<Result<Vec<_>, _>>()?;
         let is_over = cursor == "0";
-        if is_over || !records.is_empty() {
+        if is_over || !keys.is_empty() {
             let next = match (is_over, number + 1 < servers.len()) {
                 (false, _) => Some(format!("{number} {cursor}")),
                 (true, true) => Some(format!("{} 0", number + 1)),
                 (true, false) => None,
             };
-            return Ok(Page { records, next });
+            return Ok((keys, next));
         }
     }
 }

@@ -9,10 +9,11 @@ use super::super::keys::{
     ACCOUNTS, DEAD, DELIVERIES, DESTINATIONS, EVENTS, HELD, LOG, REJECTS, REJECTS_BY_AGE, SEQUENCE, SETTLED,
 };
 use super::super::{RedisStore, ledger, record};
+use crate::domain::account::AccountName;
 use crate::domain::delivery::State;
-use crate::store::StoreError;
-use crate::store::codec::{encode_event, encode_reject, encode_state};
+use crate::store::codec::{encode_event, encode_reject, encode_state, encode_watch};
 use crate::store::copy::{EventRecord, LedgerRecord, Record};
+use crate::store::{StoreError, Watchlist};
 
 /// The keys of a call of `load.lua` before those of the destinations.
 const PARTS: [&str; 8] = [DELIVERIES, EVENTS, LOG, SETTLED, HELD, DEAD, SEQUENCE, DESTINATIONS];
@@ -36,6 +37,7 @@ pub(super) async fn load(store: &RedisStore, records: Vec<Record>) -> Result<(),
                 commands.push(command);
             }
             Record::Ledger(ledger) => write_ledger(store, &ledger).await?,
+            Record::Watches(account, list) => write_watches(store, &account, &list).await?,
             Record::Event(record) => events.entry(store.keys.shard_of(&record.owner)).or_default().push(record),
             Record::Reject(record) => {
                 let shard = store.keys.shard_of(&record.account);
@@ -85,6 +87,25 @@ async fn write_ledger(store: &RedisStore, record: &LedgerRecord) -> Result<(), S
     let mut end = redis::cmd("PEXPIREAT");
     end.arg(&key).arg(record.expires.as_millisecond());
     store.link.ask([head, end]).await.map(drop)
+}
+
+/// Begins the watches of an account anew; their version comes last.
+async fn write_watches(store: &RedisStore, account: &AccountName, list: &Watchlist) -> Result<(), StoreError> {
+    let key = store.keys.watches(account);
+    let mut clear = redis::cmd("DEL");
+    clear.arg(&key);
+    store.link.ask_one(clear).await?;
+    for some in list.watches.chunks(GROUPS) {
+        let mut put = redis::cmd("HSET");
+        put.arg(&key);
+        for watch in some {
+            put.arg(watch.id.to_string()).arg(encode_watch(watch));
+        }
+        store.link.ask_one(put).await?;
+    }
+    let mut head = redis::cmd("HSET");
+    head.arg(&key).arg("").arg(list.version);
+    store.link.ask_one(head).await.map(drop)
 }
 
 /// One call of `load.lua`.

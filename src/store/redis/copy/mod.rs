@@ -48,6 +48,7 @@ impl Dump for RedisStore {
             Kind::Ledgers => dump::ledgers(self, from).await,
             Kind::Events => dump::events(self, from).await,
             Kind::Rejects => dump::rejects(self, from).await,
+            Kind::Watches => dump::watches(self, from).await,
         }
     }
 

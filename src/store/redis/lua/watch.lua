@@ -9,6 +9,7 @@ for i = 2 * puts + 2, #ARGV do
   removed = removed + redis.call('HDEL', KEYS[1], ARGV[i])
 end
 if puts > 0 or removed > 0 then
-  redis.call('HINCRBY', KEYS[1], '', 1)
+  -- Not HINCRBY: what the manual lets a user do does not name it.
+  redis.call('HSET', KEYS[1], '', string.format('%.0f', tonumber(redis.call('HGET', KEYS[1], '') or 0) + 1))
 end
 return removed

@@ -1,11 +1,11 @@
-//! What an operator asks beside the daemon, or without one.
+//! The report of a day, beside the daemon or without one.
 
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
-use super::{Account, herald, now, policy, sources};
+use super::{Account, herald, policy, sources};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Backend, Config, StoreConfig};
 use crate::domain::account::AccountName;
@@ -15,7 +15,7 @@ use crate::http::{ReqwestTransport, Transport};
 use crate::pipeline::report::{Report, ReportError, Reporter};
 use crate::store::embedded::{EmbeddedArchive, EmbeddedStore};
 use crate::store::redis::RedisStore;
-use crate::store::{Archive, Recall, StoreError, copy};
+use crate::store::{Archive, Recall, StoreError};
 
 /// The report of a day, account by account; `day` gives the day in an account's zone. With `ask` each upstream is read
 /// once, within the account's rate; one that does not answer spoils only its own report.
@@ -65,49 +65,5 @@ async fn open_to_read(config: &StoreConfig) -> Result<(Arc<dyn Recall>, Arc<dyn 
             let store = Arc::new(RedisStore::connect(config, url).await?);
             Ok((Arc::<RedisStore>::clone(&store), store))
         }
-    }
-}
-
-/// One side of a copy.
-#[derive(Debug)]
-enum Side {
-    Embedded(Box<EmbeddedStore>),
-    Redis(Box<RedisStore>),
-}
-
-/// Copies everything from one store to another, which is empty or holds a part of the same copy.
-///
-/// Cancel-safety: may be dropped at any time and called again.
-///
-/// # Errors
-/// In words for the operator; see [`copy::CopyError`].
-pub async fn copy_store(
-    from: &StoreConfig,
-    to: &StoreConfig,
-    watch: &mut (dyn FnMut(copy::Step) + Send),
-) -> Result<copy::Summary, copy::CopyError> {
-    let in_source = |error| copy::CopyError::Store("the source", error);
-    let in_target = |error| copy::CopyError::Store("the target", error);
-    let (source, name) = match &from.backend {
-        Backend::Embedded(path) => {
-            let store = EmbeddedStore::open_source(path).map_err(in_source)?;
-            let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
-            (Side::Embedded(Box::new(store)), format!("file {}", whole.display()))
-        }
-        Backend::Redis(url) => {
-            let store = RedisStore::connect_source(from, url).await.map_err(in_source)?;
-            let name = format!("redis at {}", store.place());
-            (Side::Redis(Box::new(store)), name)
-        }
-    };
-    let target = match &to.backend {
-        Backend::Embedded(path) => Side::Embedded(Box::new(EmbeddedStore::open_target(path).map_err(in_target)?)),
-        Backend::Redis(url) => Side::Redis(Box::new(RedisStore::connect_target(to, url).await.map_err(in_target)?)),
-    };
-    match (&source, &target) {
-        (Side::Embedded(source), Side::Embedded(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
-        (Side::Embedded(source), Side::Redis(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
-        (Side::Redis(source), Side::Embedded(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
-        (Side::Redis(source), Side::Redis(target)) => copy::copy(&**source, &**target, &name, now(), watch).await,
     }
 }

@@ -1,0 +1,316 @@
+//! The account's watches in step with the store: whoever adds or removes one there, by whatever process, is heard here,
+//! and what becomes of one is written there. Held by the holder of the account's lease alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tracing::{debug, info};
+
+use super::{RENEW, Watcher};
+use crate::clock::Stopwatch;
+use crate::domain::account::{AccountName, SourceKind};
+use crate::domain::fact::View;
+use crate::domain::row::Row;
+use crate::domain::watch::{Origin, Watch, WatchId, WatchKind};
+use crate::sources::{Kept, MOST_HINTED, Task};
+use crate::store::{Commit, StoreError, Watches};
+
+/// The store is looked at no more often, where that costs a reading for each account.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Whoever paid in the last moment is known upstream by then.
+const GRACE: SignedDuration = SignedDuration::from_secs(10);
+
+/// A hinted id is followed for so long while it is open, as the agenda does.
+const HINTED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The most expiries in one commit.
+const CHUNK: usize = 500;
+
+/// What is known here of the watches in the store.
+#[derive(Debug)]
+pub(super) struct Register {
+    store: Arc<dyn Watches>,
+    /// Those of the configuration.
+    configured: BTreeSet<WatchId>,
+    /// The store has heard of them.
+    is_configured: bool,
+    /// Of the list in the store.
+    version: Option<u64>,
+    list: BTreeMap<WatchId, Watch>,
+    /// What changed here and is not in the store yet.
+    unwritten: BTreeSet<WatchId>,
+    unremoved: BTreeSet<WatchId>,
+    looked: Option<Stopwatch>,
+}
+
+impl Register {
+    /// The way to the store was opened anew: it may have forgotten.
+    pub(super) const fn doubt(&mut self) {
+        (self.looked, self.is_configured) = (None, false);
+    }
+
+    /// Another replica may have held the account: what is here is of no use.
+    pub(super) fn forget(&mut self) {
+        self.doubt();
+        self.version = None;
+        self.unwritten.clear();
+        self.unremoved.clear();
+    }
+
+    /// Takes over the store's list; false when nothing changed.
+    async fn refresh(&mut self, account: &AccountName, now: Timestamp) -> Result<bool, StoreError> {
+        let version = self.store.watches_version(account).await?;
+        if self.version == Some(version) && self.is_configured {
+            return Ok(false);
+        }
+        let mut list = self.store.watches(account).await?;
+        if self.version.is_some_and(|known| list.version < known) {
+            info!(account.name = %account, watches = self.list.len(), "the store was emptied; the watches are put back");
+            let all: Vec<Watch> = self.list.values().cloned().collect();
+            self.store.put_watches(account, &all).await?;
+            list = self.store.watches(account).await?;
+        }
+        self.version = Some(list.version);
+        self.list = list.watches.into_iter().map(|watch| (watch.id.clone(), watch)).collect();
+        if !self.is_configured {
+            let missing = self.configured.iter().filter(|id| !self.list.contains_key(*id));
+            let missing: Vec<Watch> = missing.map(|id| Watch::new(id.clone(), Origin::Configured, now)).collect();
+            let is_gone = |watch: &&Watch| watch.origin == Origin::Configured && !self.configured.contains(&watch.id);
+            let gone: Vec<WatchId> = self.list.values().filter(is_gone).map(|watch| watch.id.clone()).collect();
+            if !missing.is_empty() {
+                self.store.put_watches(account, &missing).await?;
+            }
+            if !gone.is_empty() {
+                self.store.remove_watches(account, &gone).await?;
+            }
+            self.list.extend(missing.into_iter().map(|watch| (watch.id.clone(), watch)));
+            self.list.retain(|id, _| !gone.contains(id));
+            self.is_configured = true;
+        }
+        Ok(true)
+    }
+
+    /// Writes what changed here. What fails is written at the next look.
+    async fn write(&mut self, account: &AccountName) -> Result<(), StoreError> {
+        if !self.unwritten.is_empty() {
+            let changed: Vec<Watch> = self.unwritten.iter().filter_map(|id| self.list.get(id)).cloned().collect();
+            self.store.put_watches(account, &changed).await?;
+            self.unwritten.clear();
+        }
+        if !self.unremoved.is_empty() {
+            let gone: Vec<WatchId> = self.unremoved.iter().cloned().collect();
+            self.store.remove_watches(account, &gone).await?;
+            self.unremoved.clear();
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, id: &WatchId, now: Timestamp) {
+        let Some(watch) = self.list.get_mut(id).filter(|watch| watch.ended.is_none()) else { return };
+        watch.ended = Some(now);
+        if watch.origin == Origin::Hinted {
+            // It is no stranger's word any more: a refund is looked for as long as of any other.
+            watch.until = None;
+        }
+        self.unwritten.insert(id.clone());
+    }
+
+    fn remove(&mut self, id: &WatchId) {
+        if self.list.remove(id).is_some() {
+            self.unwritten.remove(id);
+            self.unremoved.insert(id.clone());
+        }
+    }
+
+    /// A payment of an issued link or QR; one that can be paid many times goes on.
+    fn paid(&mut self, kind: WatchKind, id: Option<&String>, now: Timestamp) {
+        let Some(id) = id.map(|id| WatchId { kind, id: id.clone() }) else { return };
+        if self.list.get(&id).is_some_and(|watch| !watch.reusable) {
+            self.end(&id, now);
+        }
+    }
+}
+
+impl Watcher {
+    /// The same, following what `store` keeps for the account, and `configured`, which is put there.
+    #[must_use]
+    pub fn following(mut self, store: Arc<dyn Watches>, configured: impl IntoIterator<Item = WatchId>) -> Self {
+        self.register = Some(Register {
+            store,
+            configured: configured.into_iter().collect(),
+            is_configured: false,
+            version: None,
+            list: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
+            unremoved: BTreeSet::new(),
+            looked: None,
+        });
+        self
+    }
+
+    fn look_pause(&self) -> Duration {
+        self.store.patience().clamp(LOOK, RENEW)
+    }
+
+    /// How long the watches in the store need no look.
+    pub(super) fn until_look(&self) -> Duration {
+        let Some(register) = &self.register else { return Duration::MAX };
+        register.looked.map_or(Duration::ZERO, |looked| self.look_pause().saturating_sub(looked.elapsed()))
+    }
+
+    /// Looks at the store when that is due, follows what it keeps, and tells and lets go what is over.
+    pub(super) async fn look_at_watches(&mut self) -> Result<(), StoreError> {
+        if self.register.is_none() || !self.until_look().is_zero() {
+            return Ok(());
+        }
+        self.write_watches().await?;
+        let (account, now) = (self.herald.account.clone(), self.clock.now());
+        let Some(register) = &mut self.register else { return Ok(()) };
+        let changed = register.refresh(&account, now).await?;
+        let let_go = self.agenda.let_go();
+        for (source, id) in let_go {
+            if let Some(id) = Watch::id_at(source, &id)
+                && register.list.get(&id).is_some_and(|watch| watch.origin == Origin::Hinted)
+            {
+                register.remove(&id);
+            }
+        }
+        if changed {
+            self.align(now);
+        }
+        self.tell_expired(now).await?;
+        if self.let_go_what_is_over(now) {
+            self.align(now);
+        }
+        self.write_watches().await?;
+        if let Some(register) = &mut self.register {
+            register.looked = Some(Stopwatch::start());
+        }
+        Ok(())
+    }
+
+    fn align(&mut self, now: Timestamp) {
+        let Some(register) = &self.register else { return };
+        let kept = register.list.values().filter_map(|watch| {
+            let age = Duration::try_from(now.duration_since(watch.since)).unwrap_or_default();
+            let (ended, hinted) = (watch.ended.is_some(), watch.origin == Origin::Hinted);
+            Some(Kept { source: watch.id.kind.source()?, id: watch.id.id.clone(), age, ended, hinted })
+        });
+        let kept: Vec<Kept> = kept.collect();
+        debug!(account.name = %self.herald.account, watches = kept.len(), "following what the store keeps");
+        self.agenda.keep(&kept, self.started.elapsed());
+    }
+
+    /// Announces issued links and QRs whose time ran out. Not before every open cash-in was asked since, because one may
+    /// name the link.
+    async fn tell_expired(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Some(register) = &self.register else { return Ok(()) };
+        let (elapsed, looked) = (self.started.elapsed(), self.agenda.looked_through(SourceKind::Cashin));
+        let is_over = |watch: &&Watch| {
+            let ago = watch.expires.map(|at| now.duration_since(at));
+            let ago = ago.filter(|ago| watch.id.kind.source().is_none() && watch.ended.is_none() && *ago >= GRACE);
+            ago.and_then(|ago| Duration::try_from(ago).ok())
+                .is_some_and(|ago| looked.is_some_and(|looked| looked >= elapsed.saturating_sub(ago)))
+        };
+        let over: Vec<Watch> = register.list.values().filter(is_over).cloned().collect();
+        for some in over.chunks(CHUNK) {
+            let told = some.iter().filter_map(|watch| Some(self.herald.expired(watch, watch.expires?, now)));
+            let commit = Commit {
+                account: self.herald.account.clone(),
+                ledgers: Vec::new(),
+                state: None,
+                announcements: told.map(|event| self.herald.route(event, false)).collect(),
+                rejects: Vec::new(),
+                remember: self.policy.remember,
+            };
+            // Without a guard there is no conflict; one that was told before is passed over by its id.
+            self.write(&commit).await?;
+            if let Some(register) = &mut self.register {
+                for watch in some {
+                    register.end(&watch.id, now);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What was to be followed until now, and what ended so long ago that no refund is listed any more. What the configuration
+    /// names stays for as long as it does.
+    fn let_go_what_is_over(&mut self, now: Timestamp) -> bool {
+        let Some(register) = &mut self.register else { return false };
+        let lookback = SignedDuration::from_hours(i64::from(self.policy.lookback_days) * 24);
+        let is_over = |watch: &&Watch| {
+            watch.until.is_some_and(|until| until <= now)
+                || watch.origin != Origin::Configured
+                    && watch.ended.is_some_and(|ended| now.duration_since(ended) >= lookback)
+        };
+        let over: Vec<WatchId> = register.list.values().filter(is_over).map(|watch| watch.id.clone()).collect();
+        for id in &over {
+            register.remove(id);
+        }
+        !over.is_empty()
+    }
+
+    /// Takes in what a reading says of watches; [`Watcher::write_watches`] writes it.
+    pub(super) fn settle_watches(&mut self, task: &Task, rows: &[Row], ended: bool) {
+        let now = self.clock.now();
+        let (Some(register), Task::Watched { source, id }) = (&mut self.register, task) else { return };
+        for row in rows.iter().filter(|row| matches!(row.view, View::LinkCashin | View::QrCashin)) {
+            register.paid(WatchKind::IssuedLink, row.references.link_id.as_ref(), now);
+            register.paid(WatchKind::IssuedQr, row.references.qr_order_id.as_ref(), now);
+        }
+        if let Some(id) = Watch::id_at(*source, id).filter(|_| ended) {
+            register.end(&id, now);
+        }
+    }
+
+    /// Writes what changed here.
+    pub(super) async fn write_watches(&mut self) -> Result<(), StoreError> {
+        let Some(register) = &mut self.register else { return Ok(()) };
+        register.write(&self.herald.account).await
+    }
+
+    /// Keeps what a hint named and the agenda follows, so that a restart or another replica goes on with it.
+    pub(super) fn keep_hinted(&mut self, ids: &BTreeSet<(SourceKind, String)>) {
+        let now = self.clock.now();
+        let Some(register) = &mut self.register else { return };
+        for id in ids.iter().filter_map(|(source, id)| Watch::id_at(*source, id)) {
+            if !register.list.contains_key(&id) {
+                register.unwritten.insert(id.clone());
+                register.list.insert(id.clone(), hinted(id, now));
+            }
+        }
+    }
+
+    /// Leaves hints that were heard here to the replica that holds the account. What fails is dropped, as any hint may be.
+    pub(super) async fn pass_hints_on(&mut self) {
+        let (Some(register), Some(ids)) = (&self.register, self.hints.take()) else { return };
+        let now = self.clock.now();
+        let mut ids: BTreeSet<WatchId> = ids.iter().filter_map(|(source, id)| Watch::id_at(*source, id)).collect();
+        if ids.is_empty() {
+            return;
+        }
+        let passed = async {
+            let list = register.store.watches(&self.herald.account).await?;
+            for watch in &list.watches {
+                ids.remove(&watch.id);
+            }
+            let there = list.watches.iter().filter(|watch| watch.origin == Origin::Hinted).count();
+            let room = MOST_HINTED.saturating_sub(there);
+            let new: Vec<Watch> = ids.into_iter().take(room).map(|id| hinted(id, now)).collect();
+            register.store.put_watches(&self.herald.account, &new).await
+        };
+        if let Err(error) = passed.await {
+            let error: &(dyn std::error::Error + 'static) = &error;
+            debug!(account.name = %self.herald.account, error, "a hint could not be left to the replica that polls");
+        }
+    }
+}
+
+fn hinted(id: WatchId, now: Timestamp) -> Watch {
+    let until = now.checked_add(HINTED).ok();
+    Watch { until, ..Watch::new(id, Origin::Hinted, now) }
+}
