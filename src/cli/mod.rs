@@ -8,6 +8,7 @@ mod deliveries;
 mod demo;
 mod events;
 mod output;
+mod qr;
 mod release;
 mod report;
 mod run;
