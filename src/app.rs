@@ -15,7 +15,7 @@ pub use crate::channels::Channel;
 use crate::channels::build;
 use crate::clock::Clock;
 pub use crate::clock::SystemClock;
-use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
+use crate::config::{AccountConfig, Backend, Config, Detail, SipagoAccount, StoreConfig};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::day::Day;
 use crate::domain::delivery::{Attempt, Verdict};
@@ -49,6 +49,10 @@ pub use crate::channels::text::view::pesos;
 pub use crate::clock::Stopwatch;
 pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
+pub use crate::sources::sipago::client::{
+    Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient,
+};
+pub use crate::sources::{Amount, CallError};
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
 pub use crate::telemetry::init as log_to_stderr;
@@ -97,6 +101,16 @@ pub async fn open_store(config: &StoreConfig) -> Result<Opened, StoreError> {
             Ok(Opened { store: Arc::<RedisStore>::clone(&store), archive: store })
         }
     }
+}
+
+/// One account's way to Sipago, for an operator's commands. It asks within the account's rate, and knows nothing of what a
+/// daemon on the same account asks meanwhile.
+///
+/// # Errors
+/// When the system's HTTP client cannot be built.
+pub fn sipago(account: &SipagoAccount) -> anyhow::Result<SipagoClient> {
+    let transport = ReqwestTransport::new().context("the HTTP client cannot be built")?;
+    Ok(SipagoClient::new(account.clone(), Arc::new(transport)))
 }
 
 /// Opens the store for an operator's command; the embedded one may be in use by the daemon.

@@ -14,6 +14,7 @@ mod report;
 mod run;
 mod sandbox;
 mod send_test;
+mod sipago;
 mod store;
 mod when;
 
@@ -64,6 +65,9 @@ enum Command {
     Report(report::Verb),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
+    /// Ask Sipago by hand: movements, links, QR codes, deposits
+    #[command(subcommand)]
+    Sipago(sipago::Verb),
     /// Move what is remembered to another store
     #[command(subcommand)]
     Store(store::Verb),
@@ -125,6 +129,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
         Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
+        Command::Sipago(verb) => done(sipago::run(&load(config.as_deref())?.config, verb).await),
         Command::Store(verb) => done(store::run(verb).await),
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),

@@ -14,6 +14,25 @@ const MODULE: usize = 10;
 /// Modules of quiet zone on each side (ISO/IEC 18004 wants four).
 const QUIET: usize = 4;
 
+/// How a file is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// Pixels.
+    Png,
+    /// Shapes.
+    Svg,
+}
+
+/// How a file of this name is written; wrong usage where its ending says nothing.
+pub(super) fn check_ending(path: &Path) -> Result<Form, Usage> {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match ending.as_str() {
+        "png" => Ok(Form::Png),
+        "svg" => Ok(Form::Svg),
+        _ => Err(Usage(format!("`{}`: a QR code is written as .png or .svg; end the name so", path.display()))),
+    }
+}
+
 /// A text as a QR code.
 pub(super) struct Qr(QrCode);
 
@@ -32,14 +51,9 @@ impl Qr {
 
     /// Writes it as the name's ending says: `.png` or `.svg`.
     pub(super) fn write(&self, path: &Path) -> anyhow::Result<()> {
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
-        let bytes = match ending.as_str() {
-            "png" => self.png()?,
-            "svg" => self.svg().into_bytes(),
-            _ => {
-                let name = path.display();
-                return Err(Usage(format!("`{name}`: a QR code is written as .png or .svg; end the name so")).into());
-            }
+        let bytes = match check_ending(path)? {
+            Form::Png => self.png()?,
+            Form::Svg => self.svg().into_bytes(),
         };
         std::fs::write(path, bytes).with_context(|| format!("`{}` cannot be written", path.display()))
     }
