@@ -3,7 +3,7 @@
 use super::Place;
 
 /// Every command that there is; a new one must be added here, or [`every_command_has_its_help_written_down`] fails.
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 26] = [
     "",
     "run",
     "demo",
@@ -18,6 +18,14 @@ const COMMANDS: [&str; 18] = [
     "report",
     "report day",
     "send-test",
+    "sipago",
+    "sipago movements",
+    "sipago code",
+    "sipago link",
+    "sipago link show",
+    "sipago link create",
+    "sipago qr",
+    "sipago deposits",
     "store",
     "store copy",
     "sandbox",
