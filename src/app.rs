@@ -38,7 +38,7 @@ use crate::pipeline::watcher::Watcher;
 use crate::sources::Source;
 use crate::sources::agenda::Agenda;
 use crate::sources::sipago::{PAID_DEPOSITS, SipagoSource};
-use crate::sources::telepagos::TelepagosSource;
+use crate::sources::telepagos::{TelepagosClient, TelepagosSource};
 use crate::store::embedded::{EmbeddedArchive, EmbeddedStore};
 use crate::store::redis::RedisStore;
 use crate::store::{Archive, Recall, Store, StoreError, copy};
@@ -49,9 +49,8 @@ pub use crate::channels::text::view::pesos;
 pub use crate::clock::Stopwatch;
 pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
-pub use crate::sources::sipago::client::{
-    Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient,
-};
+pub use crate::sources::probe::{Call as ProbeCall, Probe, Verdict as ProbeVerdict};
+pub use crate::sources::sipago::client::{Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient};
 pub use crate::sources::{Amount, CallError};
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
@@ -111,6 +110,21 @@ pub async fn open_store(config: &StoreConfig) -> Result<Opened, StoreError> {
 pub fn sipago(account: &SipagoAccount) -> anyhow::Result<SipagoClient> {
     let transport = ReqwestTransport::new().context("the HTTP client cannot be built")?;
     Ok(SipagoClient::new(account.clone(), Arc::new(transport)))
+}
+
+/// Reads one page of everything that only reads of one account; `None` where there is no such account. Failures stand in the
+/// probe.
+///
+/// # Errors
+/// When the system's HTTP client cannot be built.
+pub async fn probe(config: &Config, name: &AccountName) -> anyhow::Result<Option<Probe>> {
+    if let Some(account) = config.sipago.iter().find(|account| account.common.name == *name) {
+        return Ok(Some(sipago(account)?.probe(now()).await));
+    }
+    let Some(account) = config.telepagos.iter().find(|account| account.common.name == *name) else { return Ok(None) };
+    let transport = ReqwestTransport::new().context("the HTTP client cannot be built")?;
+    let client = TelepagosClient::new(account.clone(), Arc::new(transport), Arc::new(SystemClock));
+    Ok(Some(client.probe(now()).await))
 }
 
 /// Opens the store for an operator's command; the embedded one may be in use by the daemon.

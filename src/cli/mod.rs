@@ -8,6 +8,7 @@ mod deliveries;
 mod demo;
 mod events;
 mod output;
+mod probe;
 mod qr;
 mod release;
 mod report;
@@ -65,6 +66,8 @@ enum Command {
     Report(report::Verb),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
+    /// See how the upstreams' answers look, and which settings fit them
+    Probe(probe::Args),
     /// Ask Sipago by hand: movements, links, QR codes, deposits
     #[command(subcommand)]
     Sipago(sipago::Verb),
@@ -129,6 +132,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Release(args) => done(release::run(load(config.as_deref())?, args).await),
         Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
+        Command::Probe(args) => probe::run(&load(config.as_deref())?.config, args).await,
         Command::Sipago(verb) => done(sipago::run(&load(config.as_deref())?.config, verb).await),
         Command::Store(verb) => done(store::run(verb).await),
         Command::Sandbox(args) => done(sandbox::run(args).await),

@@ -47,7 +47,10 @@ pub(super) async fn show(config: &Config, args: Show) -> anyhow::Result<()> {
     let account = chosen::account(config, args.shared.account.as_deref())?;
     let Some(uuid) = order_uuid(&args.id) else {
         let text = &args.id;
-        return Err(Usage(format!("`{text}` holds no uuid, or several; write the order's uuid, or the link that ends in it")).into());
+        return Err(Usage(format!(
+            "`{text}` holds no uuid, or several; write the order's uuid, or the link that ends in it"
+        ))
+        .into());
     };
     let order = chosen::client(account)?.link(&uuid).await.map_err(failed)?;
     let mut out = Out::new();

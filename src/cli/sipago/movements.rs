@@ -47,7 +47,10 @@ pub(super) async fn by_code(config: &Config, args: Code) -> anyhow::Result<()> {
     let code = args.code.trim();
     if code.is_empty() || !code.chars().all(|c| c.is_ascii_alphanumeric()) {
         let text = &args.code;
-        return Err(Usage(format!("`{text}` is no authorisation code; write its letters and digits, such as `006417`")).into());
+        return Err(Usage(format!(
+            "`{text}` is no authorisation code; write its letters and digits, such as `006417`"
+        ))
+        .into());
     }
     let movements = chosen::client(account)?.by_code(code).await.map_err(failed)?;
     print(&movements, args.full, args.shared.json, "no movement has this code")

@@ -28,7 +28,9 @@ pub(super) fn failed(error: CallError) -> anyhow::Error {
         None => anyhow::Error::new(error),
     };
     if unknown {
-        return error.context("the request was sent and its result is unknown; it may have been carried out: look before you repeat it");
+        return error.context(
+            "the request was sent and its result is unknown; it may have been carried out: look before you repeat it",
+        );
     }
     error
 }

@@ -3,7 +3,7 @@
 use super::Place;
 
 /// Every command that there is; a new one must be added here, or [`every_command_has_its_help_written_down`] fails.
-const COMMANDS: [&str; 26] = [
+const COMMANDS: [&str; 27] = [
     "",
     "run",
     "demo",
@@ -18,6 +18,7 @@ const COMMANDS: [&str; 26] = [
     "report",
     "report day",
     "send-test",
+    "probe",
     "sipago",
     "sipago movements",
     "sipago code",

@@ -7,6 +7,7 @@ mod help;
 mod lists;
 mod mistakes;
 mod pings;
+mod probe;
 mod shelf;
 mod sipago;
 

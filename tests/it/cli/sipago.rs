@@ -65,7 +65,10 @@ async fn a_link_that_is_made_can_be_paid_and_shown_by_its_address() {
     let uuid = shown["uuid"].as_str().unwrap();
     house.sandbox.world().order_pay(uuid).unwrap();
     let shown = ask(&place, &format!("sipago link show {uuid}")).await;
-    assert!(["SUCCESS", "APPROVED", "1 of 1", "Dos empanadas"].iter().all(|word| shown.done().contains(word)), "{shown:?}");
+    assert!(
+        ["SUCCESS", "APPROVED", "1 of 1", "Dos empanadas"].iter().all(|word| shown.done().contains(word)),
+        "{shown:?}"
+    );
     let unknown = ask(&place, "sipago link show 00000000-0000-4000-8000-000000000000").await;
     assert!(unknown.refused(1).contains("404"), "{unknown:?}");
 }
@@ -76,7 +79,10 @@ async fn a_pipe_gets_the_text_of_a_qr_and_a_file_its_picture() {
     let text = ask(&place, "sipago qr").await.done().to_owned();
     assert!(text.starts_with("000201") && text.lines().count() == 1, "{text}");
     let picture = ask(&place, "sipago qr --amount 99.90 --output code.png").await;
-    assert_eq!((picture.code, picture.stdout.as_str(), picture.stderr.as_str()), (Some(0), "", "`code.png` is written\n"));
+    assert_eq!(
+        (picture.code, picture.stdout.as_str(), picture.stderr.as_str()),
+        (Some(0), "", "`code.png` is written\n")
+    );
     assert!(std::fs::read(place.path("code.png")).unwrap().starts_with(b"\x89PNG"));
     assert!(ask(&place, "sipago qr --json").await.objects()[0]["qr_string"].is_string());
     assert!(ask(&place, "sipago qr --output code.jpg").await.refused(2).contains(".png or .svg"));
@@ -114,7 +120,8 @@ async fn an_error_is_told_in_the_upstreams_own_words_with_its_status() {
     assert!(said.refused(1).contains("HTTP 401: Invalid API key in request"), "{said:?}");
 }
 
-const SHOP: &str = "[[sipago]]\nname = \"palermo\"\nbase_url = \"http://127.0.0.1:9\"\nallow_http = true\napi_key = \"not-a-key\"\n";
+const SHOP: &str =
+    "[[sipago]]\nname = \"palermo\"\nbase_url = \"http://127.0.0.1:9\"\nallow_http = true\napi_key = \"not-a-key\"\n";
 
 #[test]
 fn what_is_mistyped_is_refused_with_what_to_write_instead_before_anybody_is_asked() {
