@@ -51,7 +51,7 @@ pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
 pub use crate::sources::probe::{Call as ProbeCall, Probe, Verdict as ProbeVerdict};
 pub use crate::sources::sipago::client::{Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient};
-pub use crate::sources::{Amount, CallError};
+pub use crate::sources::{Amount, CallError, Personal};
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
 pub use crate::telemetry::init as log_to_stderr;

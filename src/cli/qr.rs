@@ -46,7 +46,8 @@ impl Qr {
     /// For a terminal: two modules a character, dark on light whatever the terminal's colours are.
     pub(super) fn on_terminal(&self) -> String {
         let plain = self.0.render::<unicode::Dense1x2>().quiet_zone(true).build();
-        plain.lines().map(|line| format!("\u{1b}[30;47m{line}\u{1b}[0m\n")).collect()
+        let lines: Vec<String> = plain.lines().map(|line| format!("\u{1b}[30;47m{line}\u{1b}[0m\n")).collect();
+        lines.concat()
     }
 
     /// Writes it as the name's ending says: `.png` or `.svg`.
@@ -67,8 +68,8 @@ impl Qr {
         let modules = self.0.width() + 2 * QUIET;
         let side = modules * MODULE;
         let mut picture = Vec::new();
-        let size = u32::try_from(side)?;
-        let mut encoder = png::Encoder::new(&mut picture, size, size);
+        let pixels = u32::try_from(side)?;
+        let mut encoder = png::Encoder::new(&mut picture, pixels, pixels);
         encoder.set_color(png::ColorType::Grayscale);
         encoder.set_depth(png::BitDepth::One);
         let mut lines = Vec::with_capacity(side * side.div_ceil(8));
@@ -104,7 +105,7 @@ mod tests {
         let mut reader = decoder.read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
-        let (width, height) = (info.width as usize, info.height as usize);
+        let [width, height] = [info.width, info.height].map(|side| usize::try_from(side).unwrap());
         let mut picture = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[y * width + x]);
         let grids = picture.detect_grids();
         assert_eq!(grids.len(), 1);

@@ -144,7 +144,7 @@ impl Shape {
             patterns.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
             let shown: Vec<String> = patterns.into_iter().take(4).map(count).collect();
             let more = if self.patterns.len() > 4 || self.other_patterns > 0 { ", …" } else { "" };
-            line.push_str(&format!(" as {}{more}", shown.join(", ")));
+            line = format!("{line} as {}{more}", shown.join(", "));
         }
         lines.push(line);
         for (name, shape) in &self.fields {
@@ -219,8 +219,7 @@ mod tests {
         assert_eq!(Shape::of_body(b"<html>Juan").kinds, BTreeMap::from([("broken", 1)]));
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         assert!(Shape::of_body(deep.as_bytes()).lines().len() <= usize::from(DEPTH) + 1);
-        let wide: BTreeMap<String, u8> =
-            (0..10_000_u32).map(|n| (format!("a{}", "b".repeat(n as usize % 40)), 1)).collect();
+        let wide: BTreeMap<String, u8> = (0..10_000_usize).map(|n| (format!("a{}", "b".repeat(n % 400)), 1)).collect();
         assert!(shape(&json!(wide)).fields.len() <= MOST);
     }
 
@@ -281,7 +280,9 @@ mod tests {
             let [a, b, c] = [shape(&a), shape(&b), shape(&c)];
             let merged = |parts: [&Shape; 3]| {
                 let mut all = Shape::default();
-                parts.into_iter().for_each(|part| all.absorb(part.clone()));
+                for part in parts {
+                    all.absorb(part.clone());
+                }
                 all
             };
             let mut tail = b.clone();

@@ -26,7 +26,8 @@ pub(in crate::cli) struct Days {
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Code {
     /// The authorisation code, such as 006417
-    code: String,
+    #[arg(value_name = "CODE")]
+    number: String,
     /// Show payers' whole names and, in JSON, undocumented fields
     #[arg(long)]
     full: bool,
@@ -44,9 +45,9 @@ pub(super) async fn of_days(config: &Config, args: Days) -> anyhow::Result<()> {
 
 pub(super) async fn by_code(config: &Config, args: Code) -> anyhow::Result<()> {
     let account = chosen::account(config, args.shared.account.as_deref())?;
-    let code = args.code.trim();
+    let code = args.number.trim();
     if code.is_empty() || !code.chars().all(|c| c.is_ascii_alphanumeric()) {
-        let text = &args.code;
+        let text = &args.number;
         return Err(Usage(format!(
             "`{text}` is no authorisation code; write its letters and digits, such as `006417`"
         ))
@@ -67,7 +68,7 @@ fn print(movements: &[Movement], full: bool, as_json: bool, empty: &str) -> anyh
 }
 
 fn row(movement: &Movement, full: bool) -> Vec<String> {
-    let payer = movement.payer.as_ref().map(|payer| payer.expose());
+    let payer = movement.payer.as_ref().map(crate::app::Personal::expose);
     let payer = if full { payer.map(str::to_owned) } else { payer.map(mask_name) };
     let last4 = movement.payment.last4.as_ref().map(|last4| format!("••••{last4}"));
     let card: Vec<String> = movement.card_name.clone().into_iter().chain(last4).collect();

@@ -146,7 +146,7 @@ pub(in crate::sources) struct Amounts<'a> {
 impl Amounts<'_> {
     /// What they say about `amount_unit` and `amount_format`.
     pub(in crate::sources) fn judge(&self) -> Finding {
-        let printed: Vec<Field<'_>> = self.printed.iter().copied().filter(|field| field.is_some()).collect();
+        let printed: Vec<Field<'_>> = self.printed.iter().flatten().map(|raw| Some(*raw)).collect();
         let (topic, all) = ("amount_unit, amount_format", printed.len());
         if all == 0 {
             return Finding::new(topic, Verdict::Open, String::from("no row has an amount"));
@@ -227,7 +227,9 @@ pub(in crate::sources) fn words(
     kinds: &str,
 ) -> (Set, Finding) {
     let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-    seen.into_iter().for_each(|word| *counts.entry(word).or_default() += 1);
+    for word in seen {
+        *counts.entry(word).or_default() += 1;
+    }
     let words: Vec<_> =
         counts.into_iter().map(|(word, count)| (take(&word).unwrap_or("unknown"), word, count)).collect();
     let odd: Vec<&String> = words.iter().filter(|(kind, ..)| *kind == "unknown").map(|(_, word, _)| word).collect();

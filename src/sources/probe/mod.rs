@@ -12,6 +12,7 @@ pub(super) use self::judge::{Amounts, Dates, days_inclusive, words};
 use super::shape::{Shape, redacted};
 use super::{CallError, SourceError};
 use crate::domain::account::Upstream;
+use crate::http::TransportError;
 
 /// Everything that was found at one account.
 #[derive(Debug)]
@@ -57,7 +58,12 @@ impl From<&CallError> for Trouble {
     fn from(error: &CallError) -> Self {
         let said = error.said();
         Self {
-            class: error.reaction().map_or("invalid", SourceError::class),
+            class: match error.reaction() {
+                // The upstream is there; only this answer is more than `max_body`.
+                Some(SourceError::Transport(TransportError::TooLarge(_))) => "too_large",
+                Some(other) => other.class(),
+                None => "invalid",
+            },
             status: said.map(|said| said.status),
             words: said.map(|said| said.words.clone()).unwrap_or_default(),
         }

@@ -68,14 +68,15 @@ impl TelepagosClient {
         let (from, to) = (today.plus(-DAYS), today.plus(1));
         let all = self.page(from, to, false).await;
         let whole = probe.note("account/transactions", all);
-        let rows = whole.as_deref().map(|body| list(body)).unwrap_or_default();
-        probe.note_rows(rows.len());
+        probe.note_rows(whole.as_deref().map_or(0, |body| list(body).len()));
         if probe.is_hopeless() {
             return;
         }
         let first = probe.note("account/transactions?paginate=1&page=1", self.page(from, to, true).await);
         probe.note_rows(first.as_deref().map_or(0, |body| list(body).len()));
         probe.findings.extend(self.paging(whole.as_deref(), first.as_deref()));
+        // A list that is too long for one answer is judged by its first page.
+        let rows = whole.as_deref().or(first.as_deref()).map(list).unwrap_or_default();
         let rows: Vec<Transaction<'_>> = rows.into_iter().filter_map(json::record).collect();
         self.judge(probe, &rows, catalogue, now);
         let common = &self.config.common;
@@ -135,7 +136,7 @@ impl TelepagosClient {
             _ => (Verdict::Open, "whether the list is whole without pages cannot be told", None),
         };
         let finding = Finding::new("paginate", verdict, says.to_owned());
-        found.push(line.map(|line| line.to_owned()).into_iter().fold(finding, Finding::suggest));
+        found.push(line.map(str::to_owned).into_iter().fold(finding, Finding::suggest));
         found
     }
 
