@@ -89,7 +89,7 @@ async fn wrong_assumptions_bring_lines_that_mend_them() {
     // The lines can be pasted as they are.
     let lines = |upstream: &str| -> String {
         let from = text.stdout.split(&format!("# into [[{upstream}]]")).nth(1).unwrap();
-        from.lines().skip(1).take_while(|line| !line.is_empty()).map(|line| format!("{line}\n")).collect()
+        from.lines().skip(1).take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     };
     let config = std::fs::read_to_string(place.path("config.toml")).unwrap();
     let mended = config.replace(wrong, &lines("telepagos")).replace("amount_unit = \"cents\"", &lines("sipago"));
@@ -136,7 +136,7 @@ async fn a_report_names_nobody_and_nothing_is_made() {
     let text = std::fs::read_to_string(place.path("report.json")).unwrap();
     let report: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(report["accounts"].as_array().map(Vec::len), Some(2));
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let today = pregonero::app::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let (week, later) =
         (today.saturating_sub(jiff::Span::new().days(7)), today.saturating_add(jiff::Span::new().days(1)));
     let mut samples: Vec<String> =
