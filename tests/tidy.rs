@@ -62,6 +62,8 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("indicatif", &["src/cli/"]),
     ("lettre", &["src/channels/email"]),
     ("minijinja", &["src/channels/"]),
+    ("png", &["src/cli/qr.rs"]),
+    ("qrcode", &["src/cli/qr.rs"]),
     ("redis", &["src/store/redis/"]),
     ("reqwest", &["src/http.rs", "src/http/", "src/channels/webhook", "src/channels/telegram"]),
     ("rusqlite", &["src/store/embedded"]),

@@ -2,6 +2,7 @@
 
 mod reports;
 mod stores;
+mod upstreams;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,14 +47,18 @@ use crate::store::redis::RedisStore;
 use crate::store::{Archive, Store, StoreError, Watches};
 
 pub use self::reports::report;
-
 pub use self::stores::{check_store, copy_store, open_watches, watch};
+pub use self::upstreams::{probe, sipago};
+
 // What the commands need of the other folders, so that they know only this one.
 pub use crate::channels::Dispatch;
 pub use crate::channels::text::view::pesos;
 pub use crate::clock::Stopwatch;
 pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
+pub use crate::sources::probe::{Call as ProbeCall, Probe, Verdict as ProbeVerdict};
+pub use crate::sources::sipago::client::{Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient};
+pub use crate::sources::{Amount, CallError, Personal};
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
 pub use crate::telemetry::init as log_to_stderr;

@@ -8,11 +8,14 @@ mod deliveries;
 mod demo;
 mod events;
 mod output;
+mod probe;
+mod qr;
 mod release;
 mod report;
 mod run;
 mod sandbox;
 mod send_test;
+mod sipago;
 mod store;
 mod watch;
 mod when;
@@ -67,6 +70,11 @@ enum Command {
     Watch(watch::Verb),
     /// Send a test event to one destination, now and without retries
     SendTest(send_test::Args),
+    /// See how the upstreams' answers look, and which settings fit them
+    Probe(probe::Args),
+    /// Ask Sipago by hand: movements, links, QR codes, deposits
+    #[command(subcommand)]
+    Sipago(sipago::Verb),
     /// Move what is remembered to another store
     #[command(subcommand)]
     Store(store::Verb),
@@ -129,6 +137,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
         Command::Watch(verb) => done(watch::run(load(config.as_deref())?, verb).await),
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
+        Command::Probe(args) => probe::run(&load(config.as_deref())?.config, args).await,
+        Command::Sipago(verb) => done(sipago::run(&load(config.as_deref())?.config, verb).await),
         Command::Store(verb) => done(store::run(verb).await),
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),

@@ -8,10 +8,12 @@ pub mod agenda;
 mod call;
 pub mod gate;
 mod json;
+pub mod probe;
 mod record;
 mod rules;
 #[cfg(test)]
 mod scripted;
+pub mod shape;
 pub mod sipago;
 pub mod telepagos;
 mod words;

@@ -2,6 +2,7 @@
 
 pub mod client;
 mod deposits;
+mod probe;
 mod read;
 mod wire;
 

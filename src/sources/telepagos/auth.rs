@@ -51,6 +51,11 @@ impl std::fmt::Debug for Token {
 pub(super) struct Auth(Mutex<Option<Token>>);
 
 impl Auth {
+    /// Keeps a token that was fetched by hand.
+    pub(super) async fn hold(&self, token: Token) {
+        *self.0.lock().await = Some(token);
+    }
+
     /// A token that is good at `now`; logs in by `login` when there is none. A `spent` one was just refused with a 401:
     /// it is renewed, unless somebody else has renewed it meanwhile.
     pub(super) async fn token<F>(&self, now: Timestamp, spent: Option<&str>, login: F) -> Result<Token, CallError>
@@ -82,6 +87,11 @@ pub(super) fn read(body: &[u8], now: Timestamp, zone: &TimeZone) -> Result<Token
     let renew_at = expires_at.checked_sub(EARLY).unwrap_or(now);
     let least = now.checked_add(AT_LEAST).unwrap_or(now);
     Ok(Token { value, renew_at: renew_at.max(least) })
+}
+
+/// What a login says of its token's end, as printed.
+pub(super) fn expires_at(body: &[u8]) -> Field<'_> {
+    json::object::<TokenAnswer<'_>>(body).ok()?.expires_at
 }
 
 /// Decides by magnitude: seconds of life, seconds since 1970, milliseconds since 1970; or a local date and time.

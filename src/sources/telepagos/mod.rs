@@ -2,6 +2,7 @@
 
 mod auth;
 pub mod client;
+mod probe;
 mod read;
 mod wire;
 

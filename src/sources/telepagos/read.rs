@@ -34,12 +34,12 @@ impl Catalogue {
         Self(items.iter().filter_map(operation).flatten().collect())
     }
 
-    fn name(&self, raw: &str) -> Option<&str> {
+    pub(super) fn name(&self, raw: &str) -> Option<&str> {
         self.0.get(&words::key(raw)).map(|(name, _)| name.as_str())
     }
 
     /// What the catalogue says of the direction of an operation.
-    fn income(&self, raw: &str) -> Option<Income> {
+    pub(super) fn income(&self, raw: &str) -> Option<Income> {
         self.0.get(&words::key(raw)).and_then(|(_, kind)| income_word(kind))
     }
 }
@@ -193,7 +193,7 @@ fn number(field: Field<'_>, length: usize) -> Option<String> {
     Some(if bare.len() == length { bare } else { text.into_owned() })
 }
 
-fn income_word(raw: &str) -> Option<Income> {
+pub(super) fn income_word(raw: &str) -> Option<Income> {
     match words::key(raw).as_str() {
         "1" | "true" | "credit" | "credito" | "crédito" | "ingreso" | "income" | "in" | "c" => Some(Income::Credit),
         "0" | "false" | "debit" | "debito" | "débito" | "egreso" | "outcome" | "out" | "d" => Some(Income::Debit),

@@ -3,7 +3,7 @@
 use super::Place;
 
 /// Every command that there is; a new one must be added here, or [`every_command_has_its_help_written_down`] fails.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 31] = [
     "",
     "run",
     "demo",
@@ -22,6 +22,15 @@ const COMMANDS: [&str; 22] = [
     "watch list",
     "watch remove",
     "send-test",
+    "probe",
+    "sipago",
+    "sipago movements",
+    "sipago code",
+    "sipago link",
+    "sipago link show",
+    "sipago link create",
+    "sipago qr",
+    "sipago deposits",
     "store",
     "store copy",
     "sandbox",

@@ -7,7 +7,9 @@ mod help;
 mod lists;
 mod mistakes;
 mod pings;
+mod probe;
 mod shelf;
+mod sipago;
 mod watch;
 
 use std::fs;

@@ -23,6 +23,7 @@ mod tests;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -52,13 +53,19 @@ pub struct SipagoClient {
     pub(super) config: SipagoAccount,
     transport: Arc<dyn Transport>,
     gate: Gate,
+    pages_read: AtomicU32,
 }
 
 impl SipagoClient {
     /// A client; there is no login.
     pub fn new(config: SipagoAccount, transport: Arc<dyn Transport>) -> Self {
         let gate = Gate::new(config.common.rate);
-        Self { config, transport, gate }
+        Self { config, transport, gate, pages_read: AtomicU32::new(0) }
+    }
+
+    /// Pages of lists that were read so far, for whoever waits for a long list.
+    pub fn pages_read(&self) -> u32 {
+        self.pages_read.load(Ordering::Relaxed)
     }
 
     /// The account's settings.
@@ -130,6 +137,7 @@ impl SipagoClient {
             let rows = json::list("listTrx", page.list_trx).map_err(broken)?;
             let fresh = rows.into_iter().fold(false, |fresh, row| seen.insert(xxh3_128(row.get().as_bytes())) | fresh);
             bodies.push(answer);
+            self.pages_read.fetch_add(1, Ordering::Relaxed);
             if !more {
                 return Ok(bodies);
             }

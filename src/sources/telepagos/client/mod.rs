@@ -172,6 +172,18 @@ impl TelepagosClient {
     }
 
     async fn login(&self) -> Result<Token, CallError> {
+        let answer = self.log_in().await?;
+        self.read_token(&answer)
+    }
+
+    /// Logs in and gives the answer as it was printed, which holds the token: its shape only may be shown. The token is kept.
+    pub(super) async fn login_answer(&self) -> Result<Bytes, CallError> {
+        let answer = self.log_in().await?;
+        self.auth.hold(self.read_token(&answer)?).await;
+        Ok(answer.body)
+    }
+
+    async fn log_in(&self) -> Result<Answer, CallError> {
         let credentials = json!({ "username": self.config.username, "password": self.config.password.expose() });
         let request = Request {
             method: Method::POST,
@@ -181,15 +193,18 @@ impl TelepagosClient {
             timeout: self.config.common.timeout.min(auth::LOGIN),
             body_cap: self.config.common.body_cap,
         };
-        let answer = self.send(request, Intent::Read, None).await?;
+        self.send(request, Intent::Read, None).await
+    }
+
+    fn read_token(&self, answer: &Answer) -> Result<Token, CallError> {
         match answer.status {
-            400 | 401 | 403 | 422 => Err(self.unauthorized(&answer, None)),
+            400 | 401 | 403 | 422 => Err(self.unauthorized(answer, None)),
             200..=299 => match auth::read(&answer.body, self.clock.now(), &self.config.common.provider_zone) {
-                Err(SourceError::Unauthorized { .. }) => Err(self.unauthorized(&answer, None)),
+                Err(SourceError::Unauthorized { .. }) => Err(self.unauthorized(answer, None)),
                 Err(other) => Err(CallError::failed(other, None)),
                 Ok(token) => Ok(token),
             },
-            _ => Err(self.refusal(Intent::Read, &answer, None)),
+            _ => Err(self.refusal(Intent::Read, answer, None)),
         }
     }
 
