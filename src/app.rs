@@ -1,5 +1,6 @@
 //! The composition root: the only file that names every concrete type.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,7 @@ pub use crate::channels::Channel;
 use crate::channels::build;
 use crate::clock::Clock;
 pub use crate::clock::SystemClock;
-use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
+use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig, TelepagosAccount};
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::day::Day;
 use crate::domain::delivery::{Attempt, Verdict};
@@ -39,6 +40,7 @@ use crate::sources::Source;
 use crate::sources::agenda::Agenda;
 use crate::sources::sipago::{PAID_DEPOSITS, SipagoSource};
 use crate::sources::telepagos::TelepagosSource;
+use crate::sources::telepagos::client::TelepagosClient;
 use crate::store::embedded::{EmbeddedArchive, EmbeddedStore};
 use crate::store::redis::RedisStore;
 use crate::store::{Archive, Recall, Store, StoreError, copy};
@@ -49,6 +51,9 @@ pub use crate::channels::text::view::pesos;
 pub use crate::clock::Stopwatch;
 pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
+pub use crate::sources::telepagos::client as telepagos_calls;
+pub use crate::sources::{Amount, CallError, Personal, SourceError};
+pub use crate::store::Payouts;
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
 pub use crate::telemetry::init as log_to_stderr;
@@ -108,6 +113,35 @@ pub async fn open_archive(config: &StoreConfig) -> Result<Arc<dyn Archive>, Stor
         Backend::Embedded(path) => Ok(Arc::new(EmbeddedStore::open_reader(path)?)),
         Backend::Redis(url) => Ok(Arc::new(RedisStore::connect(config, url).await?)),
     }
+}
+
+/// Opens the store for cash-outs; the embedded one may be in use by the daemon. With `create` a file that is not there
+/// is made, and named.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_payouts(
+    config: &StoreConfig,
+    create: bool,
+) -> Result<(Arc<dyn Payouts>, Option<PathBuf>), StoreError> {
+    match &config.backend {
+        Backend::Embedded(path) => {
+            let new = (create && !path.exists()).then(|| EmbeddedStore::open(path, &config.instance)).transpose()?;
+            let made = new.map(|_| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            Ok((Arc::new(EmbeddedStore::open_reader(path)?), made))
+        }
+        Backend::Redis(url) => Ok((Arc::new(RedisStore::connect(config, url).await?), None)),
+    }
+}
+
+/// The client of an account, for one command. Its gate is its own: it keeps to the account's rate and knows nothing of
+/// what a daemon asks at the same time.
+///
+/// # Errors
+/// When the HTTP client cannot be built.
+pub fn telepagos(account: &TelepagosAccount) -> anyhow::Result<TelepagosClient> {
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
+    Ok(TelepagosClient::new(account.clone(), transport, Arc::new(SystemClock)))
 }
 
 /// The report of a day, account by account; `day` gives the day in an account's zone. With `ask` each upstream is read

@@ -15,6 +15,7 @@ mod run;
 mod sandbox;
 mod send_test;
 mod store;
+mod telepagos;
 mod when;
 
 use std::path::{Path, PathBuf};
@@ -67,6 +68,9 @@ enum Command {
     /// Move what is remembered to another store
     #[command(subcommand)]
     Store(store::Verb),
+    /// Ask TelePagos something, or have it make something
+    #[command(subcommand)]
+    Telepagos(telepagos::Verb),
     /// Serve the pretend upstreams, a Bot API, a mail catcher and a webhook catcher
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -126,6 +130,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Report(verb) => report::run(load(config.as_deref())?, verb).await,
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
         Command::Store(verb) => done(store::run(verb).await),
+        Command::Telepagos(verb) => {
+            let path = config.as_deref();
+            done(telepagos::run(load(path)?, path, verb).await)
+        }
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),
     }

@@ -8,6 +8,7 @@ mod lists;
 mod mistakes;
 mod pings;
 mod shelf;
+mod telepagos;
 
 use std::fs;
 use std::path::PathBuf;
