@@ -8,28 +8,28 @@ use crate::cli::output::say;
 
 /// Payment links.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum LinkVerb {
+pub(in crate::cli) enum LinkVerb {
     /// Make a link that can be paid
     Create(Link),
 }
 
 /// QR codes.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum QrVerb {
+pub(in crate::cli) enum QrVerb {
     /// Make a QR code of an amount; drawn on a terminal, else its text is printed
     Create(Code),
 }
 
 /// Links that ask for a transfer.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum TransferVerb {
+pub(in crate::cli) enum TransferVerb {
     /// Make a link that asks for a transfer
     Create(Transfer),
 }
 
 /// What every charge has.
 #[derive(Debug, clap::Args)]
-pub(super) struct Charge {
+pub(in crate::cli) struct Charge {
     /// How much, in pesos: `1234.56` or `1.234,56`
     #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
     pub(super) amount: String,
@@ -39,7 +39,7 @@ pub(super) struct Charge {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Link {
+pub(in crate::cli) struct Link {
     #[command(flatten)]
     charge: Charge,
     /// When it ends: a duration (`2d`), a day (its last second) or a time (`2026-12-31T18:00`)
@@ -56,7 +56,7 @@ pub(super) struct Link {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Code {
+pub(in crate::cli) struct Code {
     #[command(flatten)]
     charge: Charge,
     /// What the payer reads
@@ -69,7 +69,7 @@ pub(super) struct Code {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Transfer {
+pub(in crate::cli) struct Transfer {
     /// Where the transfer goes: CVU or CBU
     #[arg(long, value_name = "CVU")]
     cvu: String,

@@ -74,7 +74,7 @@ pub(super) fn doubt(cvu: Option<&str>, cuit: &str) {
 
 /// Where to write.
 #[derive(Debug, clap::Args)]
-pub(super) struct Output {
+pub(in crate::cli) struct Output {
     /// File to write
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,

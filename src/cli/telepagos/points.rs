@@ -9,7 +9,7 @@ use crate::app::telepagos_calls::{SalePoint, StaticAmount, StaticOrderRequest};
 
 /// Sale points.
 #[derive(Debug, clap::Subcommand)]
-pub(super) enum Verb {
+pub(in crate::cli) enum Verb {
     /// List sale points
     List(Whose),
     /// Make a sale point
@@ -29,7 +29,7 @@ impl Verb {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Create {
+pub(in crate::cli) struct Create {
     /// Its name
     #[arg(value_name = "NAME")]
     name: String,
@@ -38,7 +38,7 @@ pub(super) struct Create {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct StaticQr {
+pub(in crate::cli) struct StaticQr {
     /// The sale point's number
     #[arg(value_name = "ID")]
     id: String,
@@ -52,7 +52,7 @@ pub(super) struct StaticQr {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Order {
+pub(in crate::cli) struct Order {
     /// The sale point's number
     #[arg(value_name = "ID")]
     id: String,

@@ -12,7 +12,7 @@ use crate::cli::output::say;
 use crate::domain::day::Day;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Transactions {
+pub(in crate::cli) struct Transactions {
     /// First day: `2026-11-21`, `today` or `yesterday`
     #[arg(long, value_name = "DAY", default_value = "today")]
     from: String,
@@ -27,7 +27,7 @@ pub(super) struct Transactions {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct ById {
+pub(in crate::cli) struct ById {
     /// Its number
     #[arg(value_name = "ID")]
     pub(super) id: String,
@@ -36,7 +36,7 @@ pub(super) struct ById {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Voucher {
+pub(in crate::cli) struct Voucher {
     /// The cash-out's number
     #[arg(value_name = "ID")]
     id: String,
@@ -47,7 +47,7 @@ pub(super) struct Voucher {
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Stats {
+pub(in crate::cli) struct Stats {
     /// The document does not say what a period looks like; sent as it is
     #[arg(value_name = "PERIOD")]
     pub(super) period: String,

@@ -71,11 +71,11 @@ impl Payouts for RedisStore {
     }
 
     async fn payouts(&self, account: &AccountName) -> Result<Vec<Payout>, StoreError> {
-        let mut command = redis::cmd("HVALS");
+        let mut command = redis::cmd("HGETALL");
         command.arg(self.keys.payouts(account));
-        let values = reply::list(self.link.ask_one(command).await?)?;
-        let read = |value| self.read_payout(account, &reply::bytes(value)?);
-        let mut found: Vec<Payout> = values.into_iter().map(read).collect::<Result<_, _>>()?;
+        let pairs = reply::pairs(self.link.ask_one(command).await?)?;
+        let read = |(_, value)| self.read_payout(account, &reply::bytes(value)?);
+        let mut found: Vec<Payout> = pairs.into_iter().map(read).collect::<Result<_, _>>()?;
         newest_first(&mut found);
         Ok(found)
     }

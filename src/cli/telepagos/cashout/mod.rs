@@ -23,7 +23,7 @@ use crate::domain::payout::{Begun, Payee, Payout, PayoutRequest, PayoutState};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "The request is written to the store before it leaves. Where its result stays unknown, \
     `--reference REFERENCE` alone asks again with the very same data.")]
-pub(super) struct Args {
+pub(in crate::cli) struct Args {
     #[command(flatten)]
     wish: Wish,
     /// Do not ask for confirmation

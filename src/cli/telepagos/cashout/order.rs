@@ -13,7 +13,7 @@ use crate::domain::payout::{Payee, PayoutRequest};
 
 #[derive(Debug, clap::Args)]
 #[group(id = "order", multiple = true)]
-pub(super) struct Wish {
+pub(in crate::cli) struct Wish {
     /// Where it goes: CVU or CBU
     #[arg(long, value_name = "CVU", conflicts_with = "alias")]
     cvu: Option<String>,
