@@ -47,8 +47,8 @@ use crate::store::redis::RedisStore;
 use crate::store::{Archive, Store, StoreError, Watches};
 
 pub use self::reports::report;
-pub use self::stores::{check_store, copy_store, open_watches, watch};
-pub use self::upstreams::{probe, sipago};
+pub use self::stores::{check_store, copy_store, open_payouts, open_watches, watch};
+pub use self::upstreams::{probe, sipago, telepagos};
 
 // What the commands need of the other folders, so that they know only this one.
 pub use crate::channels::Dispatch;
@@ -58,7 +58,9 @@ pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
 pub use crate::sources::probe::{Call as ProbeCall, Probe, Verdict as ProbeVerdict};
 pub use crate::sources::sipago::client::{Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient};
-pub use crate::sources::{Amount, CallError, Personal};
+pub use crate::sources::telepagos::client as telepagos_calls;
+pub use crate::sources::{Amount, CallError, Personal, SourceError};
+pub use crate::store::Payouts;
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
 pub use crate::telemetry::init as log_to_stderr;

@@ -1,5 +1,6 @@
 //! What operators' commands do with stores beside the daemon: copy one, check one, add watches.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Backend, Config, StoreConfig};
@@ -7,7 +8,7 @@ use crate::domain::account::AccountName;
 use crate::domain::watch::Watch;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
-use crate::store::{StoreError, Watches, copy};
+use crate::store::{Payouts, StoreError, Watches, copy};
 
 use super::now;
 
@@ -29,6 +30,25 @@ pub async fn open_watches(config: &StoreConfig) -> Result<Arc<dyn Watches>, Stor
 /// See [`StoreError`].
 pub async fn watch(config: &Config, account: &AccountName, watch: Watch) -> Result<(), StoreError> {
     open_watches(&config.store).await?.put_watches(account, &[watch]).await
+}
+
+/// Opens the store for cash-outs; the embedded one may be in use by the daemon. With `create` a file that is not there
+/// is made, and named.
+///
+/// # Errors
+/// See [`StoreError`].
+pub async fn open_payouts(
+    config: &StoreConfig,
+    create: bool,
+) -> Result<(Arc<dyn Payouts>, Option<PathBuf>), StoreError> {
+    match &config.backend {
+        Backend::Embedded(path) => {
+            let new = (create && !path.exists()).then(|| EmbeddedStore::open(path, &config.instance)).transpose()?;
+            let made = new.map(|_| std::path::absolute(path).unwrap_or_else(|_| path.clone()));
+            Ok((Arc::new(EmbeddedStore::open_reader(path)?), made))
+        }
+        Backend::Redis(url) => Ok((Arc::new(RedisStore::connect(config, url).await?), None)),
+    }
 }
 
 /// One side of a copy.

@@ -6,9 +6,9 @@ use anyhow::Context as _;
 
 use super::now;
 use crate::clock::SystemClock;
-use crate::config::{Config, SipagoAccount};
+use crate::config::{Config, SipagoAccount, TelepagosAccount};
 use crate::domain::account::AccountName;
-use crate::http::ReqwestTransport;
+use crate::http::{ReqwestTransport, Transport};
 use crate::sources::probe::Probe;
 use crate::sources::sipago::client::SipagoClient;
 use crate::sources::telepagos::TelepagosClient;
@@ -36,4 +36,14 @@ pub async fn probe(config: &Config, name: &AccountName) -> anyhow::Result<Option
     let transport = ReqwestTransport::new().context("the HTTP client cannot be built")?;
     let client = TelepagosClient::new(account.clone(), Arc::new(transport), Arc::new(SystemClock));
     Ok(Some(client.probe(now()).await))
+}
+
+/// The client of an account, for one command. Its gate is its own: it keeps to the account's rate and knows nothing of
+/// what a daemon asks at the same time.
+///
+/// # Errors
+/// When the HTTP client cannot be built.
+pub fn telepagos(account: &TelepagosAccount) -> anyhow::Result<TelepagosClient> {
+    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
+    Ok(TelepagosClient::new(account.clone(), transport, Arc::new(SystemClock)))
 }

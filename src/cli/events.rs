@@ -146,7 +146,7 @@ async fn show(config: &Config, id: &str, json: bool) -> anyhow::Result<()> {
 }
 
 /// A stranger's words, which must not move the cursor.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let words: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     words.trim().to_owned()
 }

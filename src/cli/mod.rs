@@ -17,6 +17,7 @@ mod sandbox;
 mod send_test;
 mod sipago;
 mod store;
+mod telepagos;
 mod watch;
 mod when;
 
@@ -78,6 +79,9 @@ enum Command {
     /// Move what is remembered to another store
     #[command(subcommand)]
     Store(store::Verb),
+    /// Ask TelePagos something, or have it make something
+    #[command(subcommand)]
+    Telepagos(telepagos::Verb),
     /// Serve the pretend upstreams, a Bot API, a mail catcher and a webhook catcher
     Sandbox(sandbox::Args),
     /// Print completions for a shell
@@ -140,6 +144,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Probe(args) => probe::run(&load(config.as_deref())?.config, args).await,
         Command::Sipago(verb) => done(sipago::run(&load(config.as_deref())?.config, verb).await),
         Command::Store(verb) => done(store::run(verb).await),
+        Command::Telepagos(verb) => {
+            let path = config.as_deref();
+            done(telepagos::run(load(path)?, path, verb).await)
+        }
         Command::Sandbox(args) => done(sandbox::run(args).await),
         Command::Completions(args) => done(completions::run(&args)),
     }

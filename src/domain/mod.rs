@@ -18,6 +18,7 @@ pub mod fact;
 pub mod ledger;
 pub mod money;
 pub mod pairing;
+pub mod payout;
 pub mod policy;
 pub mod refund;
 pub mod retry;

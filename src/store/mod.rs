@@ -13,10 +13,12 @@ pub mod embedded;
 mod first_form;
 pub mod memory;
 mod pages;
+mod payouts;
 mod recall;
 pub mod redis;
 mod watches;
 
+pub use self::payouts::Payouts;
 pub use self::watches::{Watches, Watchlist};
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@
 mod closing;
 mod event;
 mod memories;
+mod payout;
 mod records;
 mod watch;
 
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::event::{decode_event, encode_event};
 pub use self::memories::{decode_memories, encode_memories};
+pub use self::payout::{decode_payout, encode_payout};
 pub use self::records::{decode_attempt, decode_reject, decode_state, encode_attempt, encode_reject, encode_state};
 pub use self::watch::{decode_watch, encode_watch};
 

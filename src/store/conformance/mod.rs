@@ -9,6 +9,7 @@ pub(crate) mod archive;
 pub(crate) mod commits;
 pub(crate) mod crowds;
 pub(crate) mod leases;
+pub(crate) mod payouts;
 pub(crate) mod requeue;
 pub(crate) mod settling;
 pub(crate) mod upkeep;
@@ -35,7 +36,7 @@ use crate::domain::row::Reject;
 /// One back-end under test.
 pub(crate) trait Harness: Sized {
     /// The back-end.
-    type Store: Store + Archive + crate::store::Watches + 'static;
+    type Store: Store + Archive + crate::store::Watches + crate::store::Payouts + 'static;
 
     /// An empty store of its own, opened by the instance `one`.
     async fn fresh() -> Self;
@@ -118,6 +119,11 @@ macro_rules! laws {
             leases::the_next_due_time_is_told,
             leases::the_end_of_another_instances_lease_is_waited_for,
             leases::what_nobody_wants_is_not_leased,
+            payouts::a_cash_out_that_was_carried_out_is_not_sent_again,
+            payouts::a_refusal_counts_only_while_nobody_else_tries,
+            payouts::a_request_is_remembered_before_it_is_sent_and_survives_a_restart,
+            payouts::of_many_at_once_under_one_reference_the_first_request_stays,
+            payouts::other_data_under_a_reference_are_refused_and_change_nothing,
             requeue::a_dry_run_counts_and_changes_nothing,
             requeue::a_requeue_keeps_to_its_filter_and_limit,
             requeue::dead_and_delivered_get_a_second_chance_from_zero,

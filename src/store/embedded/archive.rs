@@ -32,17 +32,18 @@ impl EmbeddedArchive {
     }
 
     /// One write transaction on a connection of its own.
-    pub(super) async fn write<F>(&self, work: F) -> Result<u64, StoreError>
+    pub(super) async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
     where
-        F: FnOnce(&Connection) -> Result<u64, StoreError> + Send + 'static,
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let path = self.readers.path().to_owned();
         let done = tokio::task::spawn_blocking(move || {
             let mut conn = schema::open_beside(&path, true)?;
             let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let count = work(&transaction)?;
+            let done = work(&transaction)?;
             transaction.commit()?;
-            Ok(count)
+            Ok(done)
         });
         done.await.map_err(|_| StoreError::Unavailable("a writing was interrupted".to_owned(), None))?
     }

@@ -11,6 +11,7 @@ mod copy;
 #[cfg(test)]
 mod damage;
 mod exchange;
+mod payouts;
 mod query;
 mod readers;
 mod schema;

@@ -34,6 +34,9 @@ CREATE TABLE account(
 CREATE TABLE watch(
     account INTEGER NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY(account, kind, id)) STRICT, WITHOUT ROWID;
+CREATE TABLE payout(
+    account INTEGER NOT NULL, reference TEXT NOT NULL, body BLOB NOT NULL,
+    PRIMARY KEY(account, reference)) STRICT, WITHOUT ROWID;
 CREATE TABLE ledger(
     id INTEGER PRIMARY KEY, account INTEGER NOT NULL, key TEXT NOT NULL,
     version INTEGER NOT NULL, expires INTEGER NOT NULL, UNIQUE(account, key)) STRICT;

@@ -2,6 +2,7 @@
 
 mod archive;
 mod copy;
+mod payouts;
 mod watches;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -20,6 +21,7 @@ use crate::domain::account::{AccountName, Partition};
 use crate::domain::delivery::{Attempt, DeliveryId, State, Verdict};
 use crate::domain::event::{Event, EventId};
 use crate::domain::ledger::Ledger;
+use crate::domain::payout::Payout;
 use crate::domain::route::DestinationName;
 use crate::domain::row::Reject;
 use crate::domain::watch::{Watch, WatchId};
@@ -46,6 +48,8 @@ struct Data {
     rejects: Vec<RejectRow>,
     /// The version of an account's watches, and the watches.
     watches: HashMap<AccountName, (u64, BTreeMap<WatchId, Watch>)>,
+    /// Account and reference → money that was asked to be sent.
+    payouts: BTreeMap<(AccountName, String), Payout>,
     /// Of a copy that is not whole yet.
     mark: Option<super::copy::Mark>,
 }

@@ -140,6 +140,11 @@ impl Keys {
         self.at(self.shard_of(account), &format!("{WATCHES}{}", escaped(account.as_str())))
     }
 
+    /// Reference → money that was asked to be sent.
+    pub(super) fn payouts(&self, account: &AccountName) -> String {
+        self.at(self.shard_of(account), &format!("payouts:{}", escaped(account.as_str())))
+    }
+
     /// Deliveries to a destination that wait, by the millisecond when they are due.
     pub(super) fn due(&self, shard: u16, destination: &DestinationName) -> String {
         self.at(shard, &format!("due:{destination}"))

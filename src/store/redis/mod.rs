@@ -16,6 +16,7 @@ mod keys;
 mod leases;
 mod ledger;
 mod link;
+mod payouts;
 mod record;
 mod reply;
 mod scan;
@@ -54,6 +55,7 @@ struct Scripts {
     acquire: Script,
     release: Script,
     watch: Script,
+    swap: Script,
     load: Script,
 }
 
@@ -69,6 +71,7 @@ impl Scripts {
             load: Script::new("", include_str!("lua/load.lua")),
             release: Script::new("", include_str!("lua/release.lua")),
             watch: Script::new("", include_str!("lua/watch.lua")),
+            swap: Script::new("", include_str!("lua/swap.lua")),
         }
     }
 }

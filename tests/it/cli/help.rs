@@ -3,7 +3,7 @@
 use super::Place;
 
 /// Every command that there is; a new one must be added here, or [`every_command_has_its_help_written_down`] fails.
-const COMMANDS: [&str; 31] = [
+const COMMANDS: [&str; 52] = [
     "",
     "run",
     "demo",
@@ -33,6 +33,27 @@ const COMMANDS: [&str; 31] = [
     "sipago deposits",
     "store",
     "store copy",
+    "telepagos",
+    "telepagos balance",
+    "telepagos concepts",
+    "telepagos filters",
+    "telepagos transactions",
+    "telepagos cashin",
+    "telepagos link",
+    "telepagos link create",
+    "telepagos qr",
+    "telepagos qr create",
+    "telepagos transfer-link",
+    "telepagos transfer-link create",
+    "telepagos sale-point",
+    "telepagos sale-point list",
+    "telepagos sale-point create",
+    "telepagos sale-point delete",
+    "telepagos static-qr",
+    "telepagos order",
+    "telepagos cashout",
+    "telepagos voucher",
+    "telepagos stats",
     "sandbox",
     "completions",
 ];

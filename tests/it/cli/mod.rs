@@ -10,6 +10,7 @@ mod pings;
 mod probe;
 mod shelf;
 mod sipago;
+mod telepagos;
 mod watch;
 
 use std::fs;

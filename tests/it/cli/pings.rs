@@ -25,7 +25,7 @@ async fn house() -> (House, Place) {
 }
 
 /// The program runs beside this test's sandbox, not in its way.
-async fn run(place: &Place, arguments: &str) -> Said {
+pub(super) async fn run(place: &Place, arguments: &str) -> Said {
     let (mut command, words) = (place.command(arguments), arguments.to_owned());
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     Said::of(&words, &output)
