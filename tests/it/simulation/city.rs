@@ -8,6 +8,7 @@ use jiff::{SignedDuration, ToSpan as _};
 use pregonero::domain::money::Money;
 use pregonero::sandbox::world::{Cashin, RefundShown, RowId, Status, Via, World};
 
+use super::nights::{Gap, Unseen};
 use super::trace::Trace;
 
 /// How many cash-ins are watched before they happen.
@@ -242,6 +243,19 @@ impl City {
             48 => drop(self.world.order_fail(&link)),
             _ => drop(self.world.order_expire(&link)),
         }
+    }
+
+    /// Something happens that no poll is shown.
+    pub(super) fn happen_unseen(&mut self, gap: &Gap) {
+        let (unseen, cents) = if self.rng.bool() {
+            let cents = self.transfer(Status::APPROVED, 0);
+            (Unseen::Transfer(self.transfers.pop().unwrap().id), cents)
+        } else {
+            let cents = self.sell(0);
+            (Unseen::Sale(self.sales.pop().unwrap().id), cents)
+        };
+        self.trace.say(format_args!("city: unseen {unseen:?} {cents}"));
+        gap.take(unseen);
     }
 
     fn any_transfer(&mut self, wanted: impl Fn(&Transfer) -> bool) -> Option<usize> {
