@@ -285,7 +285,7 @@ async fn storm(house: &House, city: &mut City) {
 /// The day with the gap is closed at one, and there must be calm by then.
 fn is_nearly_one(house: &House) -> bool {
     let now = house.world.wall_clock();
-    now.hour() < 12 && now.hour() * 60 + now.minute() >= 45
+    now.hour() < 12 && (now.hour() > 0 || now.minute() >= 45)
 }
 
 fn mishap(house: &House, rng: &mut Rng) {
