@@ -138,6 +138,24 @@ async fn the_right_to_poll_is_kept_while_a_reading_takes_longer_than_a_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_right_to_poll_is_kept_while_nothing_is_due_for_longer_than_a_lease() {
+    let mut town = Town::new();
+    town.hot = 4 * MINUTE;
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, MINUTE).await;
+    let stop = CancellationToken::new();
+    let idle = tokio::spawn(watcher.run(stop.clone(), |_| {}));
+    let peer = town.store.replica("two");
+    for second in 0..600 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(peer.acquire(&town.upstream.account, MINUTE).await.unwrap(), None, "after {second} s");
+    }
+    stop.cancel();
+    idle.await.unwrap();
+    assert!(peer.acquire(&town.upstream.account, MINUTE).await.unwrap().is_some(), "it is given back in the end");
+}
+
+#[tokio::test(start_paused = true)]
 async fn every_fact_has_its_event() {
     use StatusKind::{Approved, Pending, Rejected, Reversed};
     let listed: [(&[View], &[&str]); 7] = [

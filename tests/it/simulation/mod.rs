@@ -1,10 +1,10 @@
-//! The promise under crashes, faults, replicas and time, from seeds: the real readers, diff, watchers, dispatcher and
-//! janitor against the sandbox without sockets, in paused time.
+//! The promise under crashes, faults, replicas and time, from seeds: the real readers, diff, watchers,
+//! reconciliation, dispatcher and janitor against the sandbox without sockets, in paused time.
 //!
 //! One seed is one run: history, first contact, a storm, calm, judgement. [`plan`] says what a seed decides, [`city`]
 //! what happens at the upstreams, [`upstream`], [`store`], [`channel`] and [`clock`] what goes wrong on each way,
-//! [`process`] and [`replica`] who lives and dies, [`oracle`] what must have come of it. It is deterministic: a seed
-//! that fails fails again, with the same trace to the last line.
+//! [`process`] and [`replica`] who lives and dies, [`nights`] what the closing of a day shows, [`oracle`] what must have
+//! come of it. It is deterministic: a seed that fails fails again, with the same trace to the last line.
 //!
 //! `SEEDS=FROM..TO` runs other seeds than those below (`tests/soak` does so); `SEED=N` runs one and prints its trace.
 
@@ -12,6 +12,7 @@ mod channel;
 mod city;
 mod clock;
 mod defects;
+mod nights;
 mod oracle;
 mod plan;
 mod process;

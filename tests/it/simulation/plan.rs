@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use pregonero::config::{Config, Start};
+use fastrand::Rng;
+use pregonero::config::{Config, Nightly, Start};
 
 use super::weather::chance;
 
@@ -60,9 +61,16 @@ pub(super) struct Plan {
     pub(super) destinations: usize,
     /// Destinations refuse events for ever now and then, and an operator requeues them.
     pub(super) refusals: bool,
+    /// When days are closed, if they are.
+    pub(super) nightly: Option<Nightly>,
+    /// Some rows are shown to no poll, and only to the reading that closes their day.
+    pub(super) gap: bool,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Longer than any run, and than any clock is behind.
+const NEVER_SWEPT: Duration = Duration::from_secs(120 * 86_400);
 
 impl Plan {
     pub(super) fn of(seed: u64) -> Self {
@@ -79,7 +87,7 @@ impl Plan {
         };
         let quota = *rng.choice(&[(12, 1), (20, 3), (30, 5), (60, 10)]).unwrap();
         let watch = if quota.0 <= 20 { 90 } else { 40 };
-        Self {
+        let mut plan = Self {
             seed,
             replicas: rng.usize(1..=3),
             origin: rng.choice(&ORIGINS).unwrap(),
@@ -101,6 +109,30 @@ impl Plan {
             night: (rng.u32(0..6) == 0).then(|| MINUTE * 60 * rng.u32(10..150)),
             destinations: rng.usize(1..=3),
             refusals: rng.u32(0..3) == 0,
+            nightly: None,
+            gap: false,
+        };
+        plan.draw_nights(&mut rng);
+        plan
+    }
+
+    /// Whether days are closed, and whether one has a gap.
+    fn draw_nights(&mut self, rng: &mut Rng) {
+        if self.retention < NEVER_SWEPT && rng.u32(0..2) == 0 {
+            // What is swept cannot be held against a day; `config` refuses this.
+            return;
+        }
+        self.retention = NEVER_SWEPT;
+        let at = rng.choice(&["00:10", "03:30", "22:15"]).unwrap();
+        self.nightly = Some(Nightly { at: at.parse().unwrap(), days: 7 });
+        self.gap = rng.u32(0..6) == 0;
+        if self.gap {
+            // Contact before midnight, the storm over it, and the day is closed in the calm: one reading closes a day,
+            // and an answer that is stale just then would hide the gap for ever.
+            self.origin = rng.choice(&ORIGINS[2..5]).unwrap();
+            self.nightly = Some(Nightly { at: "01:00".parse().unwrap(), days: 7 });
+            (self.rough_start, self.night) = (false, None);
+            self.skew = self.skew.min(MINUTE * 5);
         }
     }
 

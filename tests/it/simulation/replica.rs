@@ -25,6 +25,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::channel;
+use super::nights::Gapped;
 use super::process::{Body, End, Life};
 use super::run::House;
 use super::store::Line;
@@ -183,8 +184,9 @@ impl Process {
             flood,
             remember: Duration::from_secs(u64::from(account.lookback_days) * 86_400) + MARGIN,
         };
+        let source: Arc<dyn Source> = Arc::new(Gapped { inner: source, gap: self.house.gap.clone() });
         let agenda = Agenda::new(account.poll, account.lookback_days, watches);
-        Watcher::new(
+        let watcher = Watcher::new(
             Arc::clone(store),
             source,
             Arc::clone(clock),
@@ -193,7 +195,11 @@ impl Process {
             agenda,
             nudge.clone(),
             Arc::new(Nobody),
-        )
+        );
+        match plan.nightly {
+            Some(nightly) => watcher.closing_days(Arc::new(self.line()), nightly),
+            None => watcher,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use tokio::time::Instant;
 
 use super::city::City;
 use super::clock::Crooked;
+use super::nights::{Gap, wrong_nights};
 use super::oracle::{wrong_deliveries, wrong_events, wrong_facts, wrong_quota};
 use super::plan::Plan;
 use super::process::Life;
@@ -44,7 +45,10 @@ pub(super) struct House {
     pub(super) config: Config,
     pub(super) weather: Weather,
     pub(super) trace: Trace,
-    world: World,
+    pub(super) world: World,
+    pub(super) gap: Gap,
+    /// The later of the local days on which the accounts were contacted.
+    pub(super) contacted: Mutex<Option<Date>>,
     pub(super) store: MemoryStore,
     pub(super) record: Record,
     /// Of TelePagos, of Sipago.
@@ -85,6 +89,8 @@ impl House {
             config,
             weather: Weather::calm(),
             trace,
+            gap: Gap::new(world.clone()),
+            contacted: Mutex::default(),
             world,
             store: MemoryStore::new("base", clock),
             record: Record::default(),
@@ -195,7 +201,9 @@ async fn judge(house: &Arc<House>, city: &mut City) -> Result<(), Vec<String>> {
         }
         // What should never have been does not go away.
         if wrong.iter().any(|line| {
-            ["INVENTED", "DOUBLED", "ROUTED", "DATED", "STRAY", "STALE"].iter().any(|bad| line.starts_with(bad))
+            ["INVENTED", "DOUBLED", "ROUTED", "DATED", "STRAY", "STALE", "CLOSED"]
+                .iter()
+                .any(|bad| line.starts_with(bad))
         }) {
             break wrong;
         }
@@ -213,6 +221,7 @@ async fn all_wrong(house: &House, city: &City, contact: (usize, Date)) -> Vec<St
     let mut wrong = wrong_facts(city, house, contact);
     wrong.extend(wrong_events(city, house));
     wrong.extend(wrong_deliveries(house));
+    wrong.extend(wrong_nights(house));
     let counts = house.store.counts().await.unwrap();
     if counts.pending + counts.held + counts.dead > 0 {
         wrong.push(format!("PENDING {counts:?}"));
@@ -233,12 +242,16 @@ async fn first_contact(house: &House, city: &City) -> Result<(usize, Date), Vec<
         }
         tokio::time::sleep(LOOK).await;
     }
-    let state = house.store.account(&AccountName::new("centro")).await.unwrap().state;
-    // Reckoned here, not by the product: Buenos Aires is three hours behind all year.
-    let local = jiff::tz::Offset::constant(-3).to_datetime(state.contacted_at.unwrap());
-    let day = local.date();
+    let (day, other) = (contact_day(house, "centro").await, contact_day(house, "palermo").await);
+    *house.contacted.lock().unwrap() = Some(day.max(other));
     house.trace.say(format_args!("contacted on {day}"));
     Ok((house.world.truth().len(), day))
+}
+
+async fn contact_day(house: &House, account: &str) -> Date {
+    let state = house.store.account(&AccountName::new(account)).await.unwrap().state;
+    // Reckoned here, not by the product: Buenos Aires is three hours behind all year.
+    jiff::tz::Offset::constant(-3).to_datetime(state.contacted_at.unwrap()).date()
 }
 
 /// The storm, and what happens in the city meanwhile.
@@ -249,9 +262,10 @@ async fn storm(house: &House, city: &mut City) {
     house.weather.turn_wild();
     let end = Instant::now() + plan.storm;
     let pace = u64::try_from(plan.pace.as_millis()).unwrap();
-    while Instant::now() < end {
+    while Instant::now() < end && !(plan.gap && is_nearly_one(house)) {
         tokio::time::sleep(Duration::from_millis(rng.u64(1..2 * pace))).await;
         match rng.u32(0..100) {
+            0..4 if plan.gap => city.happen_unseen(&house.gap),
             0..70 => city.happen(),
             70..76 => house.operate().await,
             _ => mishap(house, &mut rng),
@@ -266,6 +280,12 @@ async fn storm(house: &House, city: &mut City) {
         tokio::time::sleep(night / hours).await;
         city.happen();
     }
+}
+
+/// The day with the gap is closed at one, and there must be calm by then.
+fn is_nearly_one(house: &House) -> bool {
+    let now = house.world.wall_clock();
+    now.hour() < 12 && (now.hour() > 0 || now.minute() >= 45)
 }
 
 fn mishap(house: &House, rng: &mut Rng) {

@@ -12,7 +12,10 @@ use pregonero::domain::event::{Body, Event, EventId};
 use pregonero::domain::ledger::Ledger;
 use pregonero::domain::route::DestinationName;
 use pregonero::store::memory::MemoryStore;
-use pregonero::store::{Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want};
+use pregonero::store::{
+    Archive, Commit, Committed, Counts, DeliveryFilter, DeliveryView, EventFilter, Exchange, RejectView, Settlement,
+    Store, StoreError, Swept, VersionedState, Want,
+};
 use tokio::time::Instant;
 
 use super::trace::Trace;
@@ -207,5 +210,43 @@ impl Store for Line {
 
     async fn warnings(&self) -> Result<Vec<String>, StoreError> {
         self.inner.warnings().await
+    }
+}
+
+/// Only what a watcher asks when it closes a day goes over the line; the rest is an operator's.
+#[async_trait]
+impl Archive for Line {
+    async fn events(&self, filter: &EventFilter) -> Result<Vec<Arc<Event>>, StoreError> {
+        self.there("events").await?;
+        let events = self.inner.events(filter).await?;
+        self.back("events").await?;
+        Ok(events)
+    }
+
+    async fn event(&self, id: &EventId) -> Result<Option<(Arc<Event>, Vec<DeliveryView>)>, StoreError> {
+        self.there("event").await?;
+        let event = self.inner.event(id).await?;
+        self.back("event").await?;
+        Ok(event)
+    }
+
+    async fn deliveries(&self, filter: &DeliveryFilter) -> Result<Vec<DeliveryView>, StoreError> {
+        self.inner.deliveries(filter).await
+    }
+
+    async fn requeue(&self, filter: &DeliveryFilter, dry_run: bool) -> Result<u64, StoreError> {
+        self.inner.requeue(filter, dry_run).await
+    }
+
+    async fn release_held(&self, account: Option<&AccountName>, dry_run: bool) -> Result<u64, StoreError> {
+        self.inner.release_held(account, dry_run).await
+    }
+
+    async fn rejects(&self, account: Option<&AccountName>, limit: usize) -> Result<Vec<RejectView>, StoreError> {
+        self.inner.rejects(account, limit).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.inner.counts().await
     }
 }
