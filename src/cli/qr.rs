@@ -27,7 +27,7 @@ impl Qr {
     /// For a terminal: two modules a character, dark on light whatever the terminal's colours are.
     pub(super) fn on_terminal(&self) -> String {
         let plain = self.0.render::<unicode::Dense1x2>().quiet_zone(true).build();
-        plain.lines().map(|line| format!("\u{1b}[30;47m{line}\u{1b}[0m\n")).collect()
+        plain.lines().fold(String::new(), |drawn, line| drawn + "\u{1b}[30;47m" + line + "\u{1b}[0m\n")
     }
 
     /// Writes it as the name's ending says: `.png` or `.svg`.
@@ -53,8 +53,8 @@ impl Qr {
         let modules = self.0.width() + 2 * QUIET;
         let side = modules * MODULE;
         let mut picture = Vec::new();
-        let size = u32::try_from(side)?;
-        let mut encoder = png::Encoder::new(&mut picture, size, size);
+        let pixels = u32::try_from(side)?;
+        let mut encoder = png::Encoder::new(&mut picture, pixels, pixels);
         encoder.set_color(png::ColorType::Grayscale);
         encoder.set_depth(png::BitDepth::One);
         let mut lines = Vec::with_capacity(side * side.div_ceil(8));
