@@ -46,8 +46,7 @@ impl Qr {
     /// For a terminal: two modules a character, dark on light whatever the terminal's colours are.
     pub(super) fn on_terminal(&self) -> String {
         let plain = self.0.render::<unicode::Dense1x2>().quiet_zone(true).build();
-        let lines: Vec<String> = plain.lines().map(|line| format!("\u{1b}[30;47m{line}\u{1b}[0m\n")).collect();
-        lines.concat()
+        plain.lines().fold(String::new(), |drawn, line| drawn + "\u{1b}[30;47m" + line + "\u{1b}[0m\n")
     }
 
     /// Writes it as the name's ending says: `.png` or `.svg`.

@@ -68,7 +68,10 @@ pub(in crate::cli) struct Code {
     pub(super) whose: Whose,
 }
 
+// Written by hand because it is wider than a terminal.
 #[derive(Debug, clap::Args)]
+#[command(override_usage = "pregonero telepagos transfer-link create [OPTIONS] --cvu <CVU> --cuit <CUIT>\n\
+                      \u{20}                                                  --amount <AMOUNT> --concept <WORD>")]
 pub(in crate::cli) struct Transfer {
     /// Where the transfer goes: CVU or CBU
     #[arg(long, value_name = "CVU")]

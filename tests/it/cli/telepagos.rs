@@ -187,12 +187,12 @@ async fn money_is_sent_once_under_a_reference_and_its_voucher_is_written() {
     let refused = run(&place, &send("1.500,50")).await.refused(2).to_owned();
     assert!(refused.contains("there is no terminal to ask on; add `--yes`"), "{refused}");
     assert!(!house.path("store.db").exists());
-    let sent = object(&run(&place, &format!("{} --yes --json", send("1.500,50"))).await);
-    assert_eq!((&sent["state"], &sent["reference"]), (&"done".into(), &"r-1".into()));
-    let id = sent["id"].as_str().unwrap().to_owned();
+    let first = object(&run(&place, &format!("{} --yes --json", send("1.500,50"))).await);
+    assert_eq!((&first["state"], &first["reference"]), (&"done".into(), &"r-1".into()));
+    let id = first["id"].as_str().unwrap().to_owned();
     for again in [format!("{} --yes", send("1500.50")), "telepagos cashout --reference r-1 --yes".to_owned()] {
         let said = run(&place, &again).await;
-        assert!(data(&said).contains(&id) && said.stderr.contains("nothing was sent now"), "{said:?}");
+        assert!(data(&said).contains(&id) && said.stderr.contains("nothing was first now"), "{said:?}");
     }
     let other = run(&place, &format!("{} --yes", send("1.500,51"))).await.refused(2).to_owned();
     assert!(

@@ -98,7 +98,7 @@ impl Wish {
     }
 }
 
-/// The document: "es importante siempre utilizar los mismos datos junto al reference_id".
+/// The document: "es importante siempre utilizar los mismos datos junto al `reference_id`".
 pub(super) fn other_data(reference: &str, again: &str) -> Usage {
     Usage(format!(
         "under the reference `{reference}` other data were asked for, and nothing was sent now; ask again with the same \
@@ -129,7 +129,8 @@ pub(super) fn again(file: Option<&Path>, account: &AccountName, reference: &str,
         command.push_str(" --yes");
     }
     if let Some(file) = file {
-        command.push_str(&format!(" --config {}", quoted(&file.display().to_string())));
+        command.push_str(" --config ");
+        command.push_str(&quoted(&file.display().to_string()));
     }
     command
 }
