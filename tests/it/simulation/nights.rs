@@ -77,7 +77,9 @@ struct Lantern<'a> {
 impl<'a> Lantern<'a> {
     fn lift(gap: &'a Gap, upstream: Upstream) -> Self {
         let rows = gap.of(upstream);
-        rows.iter().for_each(|(row, _)| gap.show(*row));
+        for (row, _) in &*rows {
+            gap.show(*row);
+        }
         Self { gap, rows }
     }
 }
