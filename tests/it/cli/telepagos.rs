@@ -192,7 +192,7 @@ async fn money_is_sent_once_under_a_reference_and_its_voucher_is_written() {
     let id = first["id"].as_str().unwrap().to_owned();
     for again in [format!("{} --yes", send("1500.50")), "telepagos cashout --reference r-1 --yes".to_owned()] {
         let said = run(&place, &again).await;
-        assert!(data(&said).contains(&id) && said.stderr.contains("nothing was first now"), "{said:?}");
+        assert!(data(&said).contains(&id) && said.stderr.contains("nothing was sent now"), "{said:?}");
     }
     let other = run(&place, &format!("{} --yes", send("1.500,51"))).await.refused(2).to_owned();
     assert!(
