@@ -126,15 +126,15 @@ impl Process {
             let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Telepagos, self.number));
             let source = TelepagosSource::new(account.clone(), transport, Arc::clone(&clock));
             let ids = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
-            let polling = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
-            loops.push(polling.run(stop.clone(), |_| {}).boxed());
+            let watcher = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
+            loops.push(watcher.run(stop.clone(), |_| {}).boxed());
         }
         for account in &house.config.sipago {
             let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Sipago, self.number));
             let source = SipagoSource::new(account.clone(), transport, Arc::clone(&clock));
             let ids = account.watch_links.iter().map(|id| (SourceKind::Links, id.clone())).collect();
-            let polling = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
-            loops.push(polling.run(stop.clone(), |_| {}).boxed());
+            let watcher = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
+            loops.push(watcher.run(stop.clone(), |_| {}).boxed());
         }
         loops.push(Janitor::new(Arc::clone(store), house.plan.retention).run(stop.clone(), |_| {}).boxed());
         loops
@@ -186,7 +186,7 @@ impl Process {
         };
         let source: Arc<dyn Source> = Arc::new(Gapped { inner: source, gap: self.house.gap.clone() });
         let agenda = Agenda::new(account.poll, account.lookback_days, watches);
-        let polling = Watcher::new(
+        let made = Watcher::new(
             Arc::clone(store),
             source,
             Arc::clone(clock),
@@ -197,8 +197,8 @@ impl Process {
             Arc::new(Nobody),
         );
         match plan.nightly {
-            Some(nightly) => polling.closing_days(Arc::new(self.line()), nightly),
-            None => watcher,
+            Some(nightly) => made.closing_days(Arc::new(self.line()), nightly),
+            None => made,
         }
     }
 }
