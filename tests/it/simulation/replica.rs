@@ -186,7 +186,7 @@ impl Process {
         };
         let source: Arc<dyn Source> = Arc::new(Gapped { inner: source, gap: self.house.gap.clone() });
         let agenda = Agenda::new(account.poll, account.lookback_days, watches);
-        let watcher = Watcher::new(
+        let made = Watcher::new(
             Arc::clone(store),
             source,
             Arc::clone(clock),
@@ -197,8 +197,8 @@ impl Process {
             Arc::new(Nobody),
         );
         match plan.nightly {
-            Some(nightly) => watcher.closing_days(Arc::new(self.line()), nightly),
-            None => watcher,
+            Some(nightly) => made.closing_days(Arc::new(self.line()), nightly),
+            None => made,
         }
     }
 }

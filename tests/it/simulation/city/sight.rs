@@ -38,7 +38,7 @@ impl City {
     }
 
     /// What is out of sight comes back; now and then something never does.
-    pub(super) fn show_all(&mut self) {
+    pub(in crate::simulation) fn show_all(&mut self) {
         let all = std::mem::take(&mut self.hidden);
         for transfer in &self.transfers {
             self.world.telepagos_show(transfer.id);
@@ -56,7 +56,7 @@ impl City {
     }
 
     /// Something happens that no poll is shown.
-    pub(super) fn happen_unseen(&mut self, gap: &Gap) {
+    pub(in crate::simulation) fn happen_unseen(&mut self, gap: &Gap) {
         let (unseen, cents) = if self.rng.bool() {
             let cents = self.transfer(Status::APPROVED, 0);
             (Unseen::Transfer(self.transfers.pop().unwrap().id), cents)
