@@ -77,14 +77,18 @@ struct Lantern<'a> {
 impl<'a> Lantern<'a> {
     fn lift(gap: &'a Gap, upstream: Upstream) -> Self {
         let rows = gap.of(upstream);
-        rows.iter().for_each(|(row, _)| gap.show(*row));
+        for (row, _) in &rows {
+            gap.show(*row);
+        }
         Self { gap, rows }
     }
 }
 
 impl Drop for Lantern<'_> {
     fn drop(&mut self) {
-        self.rows.iter().for_each(|(row, _)| self.gap.hide(*row));
+        for (row, _) in &self.rows {
+            self.gap.hide(*row);
+        }
     }
 }
 
