@@ -77,7 +77,7 @@ struct Lantern<'a> {
 impl<'a> Lantern<'a> {
     fn lift(gap: &'a Gap, upstream: Upstream) -> Self {
         let rows = gap.of(upstream);
-        for (row, _) in &*rows {
+        for (row, _) in &rows {
             gap.show(*row);
         }
         Self { gap, rows }
@@ -86,7 +86,9 @@ impl<'a> Lantern<'a> {
 
 impl Drop for Lantern<'_> {
     fn drop(&mut self) {
-        self.rows.iter().for_each(|(row, _)| self.gap.hide(*row));
+        for (row, _) in &self.rows {
+            self.gap.hide(*row);
+        }
     }
 }
 
