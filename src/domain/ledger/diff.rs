@@ -130,15 +130,21 @@ impl Bucket<'_> {
 
     /// Rows without an id are counted: matched with what is remembered, and numbered on where they are new.
     fn counted(&self, diff: &mut Diff, scratch: &mut String) {
-        let members: SmallVec<[(usize, &Row); 1]> =
-            self.members.iter().filter_map(|(_, index)| self.rows.get(*index).map(|row| (*index, *row))).collect();
-        let traits: Vec<Traits> = members.iter().map(|(_, row)| Traits::of(row, scratch)).collect();
+        let mut members: SmallVec<[(usize, &Row, Traits); 1]> = self
+            .members
+            .iter()
+            .filter_map(|(_, index)| self.rows.get(*index).map(|row| (*index, *row, Traits::of(row, scratch))))
+            .collect();
+        // Numbers go by content and not by place in the list, so that every order of one reading gives the same ids.
+        members
+            .sort_by_key(|(index, _, traits)| (std::cmp::Reverse(traits.rank), traits.party, traits.details, *index));
+        let traits: SmallVec<[Traits; 1]> = members.iter().map(|(.., traits)| *traits).collect();
         let pairs = pair(self.memories, &traits);
         let mut next: Memories = self.memories.iter().copied().collect();
         let mut highest = next.iter().map(|memory| memory.ordinal).max().unwrap_or(0);
         let mut matched = vec![false; self.memories.len()];
         let mut fresh = Vec::new();
-        for ((index, row), (traits, pair)) in members.iter().zip(traits.iter().zip(&pairs)) {
+        for ((index, row, traits), pair) in members.iter().zip(&pairs) {
             let Some((place, memory)) = pair.and_then(|place| next.get_mut(place).map(|memory| (place, memory))) else {
                 fresh.push((*index, *row, *traits));
                 continue;
@@ -166,9 +172,7 @@ impl Bucket<'_> {
     }
 
     /// New occurrences. Those that may be the shadow of a shifted page wait for a second opinion.
-    fn admit(&self, mut fresh: Vec<(usize, &Row, Traits)>, next: &mut Memories, mut highest: u32, diff: &mut Diff) {
-        // Numbers go by content and not by place in the list, so that every order of one reading gives the same ids.
-        fresh.sort_by_key(|(index, _, traits)| (std::cmp::Reverse(traits.rank), traits.party, traits.details, *index));
+    fn admit(&self, fresh: Vec<(usize, &Row, Traits)>, next: &mut Memories, mut highest: u32, diff: &mut Diff) {
         for (index, row, traits) in fresh {
             let has_sibling = next.iter().any(|memory| memory.party.is_compatible(traits.party));
             if self.coverage.paged && has_sibling {

@@ -1,7 +1,8 @@
 //! Which remembered occurrence is which row of a bucket.
 //!
-//! Exact matches first, then equal payers, then as many compatible ones as can be paired at all. The first two passes
-//! are sorted merges, so that a thousand equal rows cost a sort and no more.
+//! Exact matches first, then equal payers as far as they are known, then as many compatible ones as can be paired at all.
+//! The first pass is a sorted merge, so that a thousand unchanged rows cost a sort and no more. Of equally large pairings
+//! it is always the same one, whatever the order of the rows: see [`Pairing::augment`].
 
 use super::{Memory, Party, Traits};
 
@@ -14,9 +15,8 @@ pub(super) fn pair(memories: &[Memory], rows: &[Traits]) -> Vec<Option<usize>> {
     // Of equals the youngest stays as it is, so that it is the eldest that moves on: the k-th of some twins to be
     // credited has number k, in whatever order their states were seen.
     let youngest = |memory: &Memory| (memory.ordinal == 0, std::cmp::Reverse(memory.ordinal));
-    pairing.merge(memories, rows, |memory| (memory.party, memory.details), |row| (row.party, row.details), youngest);
-    let furthest = |memory: &Memory| (std::cmp::Reverse(memory.rank), seniority(memory));
-    pairing.merge(memories, rows, |memory| memory.party, |row| row.party, furthest);
+    pairing.merge(memories, rows, youngest);
+    pairing.join(memories, rows);
     pairing.augment(memories, rows);
     pairing.of_row
 }
@@ -27,33 +27,16 @@ struct Pairing {
 }
 
 impl Pairing {
-    /// Pairs what has equal keys; inside a key the rows that are furthest along choose first, in the order of `preference`.
-    fn merge<K: Ord, P: Ord>(
-        &mut self,
-        memories: &[Memory],
-        rows: &[Traits],
-        memory_key: impl Fn(&Memory) -> K,
-        row_key: impl Fn(&Traits) -> K,
-        preference: impl Fn(&Memory) -> P,
-    ) {
-        let mut left: Vec<_> = memories
-            .iter()
-            .enumerate()
-            .zip(&self.taken)
-            .filter(|(_, taken)| !**taken)
-            .map(|((index, memory), _)| (memory_key(memory), preference(memory), index))
-            .collect();
-        let mut right: Vec<_> = rows
-            .iter()
-            .enumerate()
-            .zip(&self.of_row)
-            .filter(|(_, pair)| pair.is_none())
-            .map(|((index, row), _)| (row_key(row), std::cmp::Reverse(row.rank), row.details, index))
-            .collect();
+    /// Pairs what is exactly alike, in the order of `preference`.
+    fn merge<P: Ord>(&mut self, memories: &[Memory], rows: &[Traits], preference: impl Fn(&Memory) -> P) {
+        let memories = memories.iter().enumerate();
+        let mut left: Vec<_> =
+            memories.map(|(index, memory)| ((memory.party, memory.details), preference(memory), index)).collect();
+        let mut right: Vec<_> = rows.iter().enumerate().map(|(index, row)| ((row.party, row.details), index)).collect();
         left.sort_unstable();
         right.sort_unstable();
         let mut left = left.into_iter().peekable();
-        for (key, .., row) in right {
+        for (key, row) in right {
             while left.next_if(|(other, ..)| *other < key).is_some() {}
             if let Some((.., memory)) = left.next_if(|(other, ..)| *other == key) {
                 self.set(row, memory);
@@ -61,33 +44,65 @@ impl Pairing {
         }
     }
 
-    /// A largest pairing of what is left, by augmenting paths: a row that could only be one thing is not robbed of it
-    /// by a row that could be either.
+    /// Pairs equal payers; the rows that are furthest along choose first. Two of whom nothing is known are not equal.
+    fn join(&mut self, memories: &[Memory], rows: &[Traits]) {
+        for (row, traits) in self.waiting(rows) {
+            if traits.party == Party::default() {
+                continue;
+            }
+            let alike = memories
+                .iter()
+                .enumerate()
+                .zip(&self.taken)
+                .filter(|((_, memory), taken)| !**taken && memory.party == traits.party);
+            let best =
+                alike.map(|(alike, _)| alike).min_by_key(|(_, memory)| (news(memory, traits), seniority(memory)));
+            if let Some((memory, _)) = best {
+                self.set(row, memory);
+            }
+        }
+    }
+
+    /// The rows that have no partner, those that are furthest along first.
+    fn waiting<'a>(&self, rows: &'a [Traits]) -> Vec<(usize, &'a Traits)> {
+        let mut order: Vec<(usize, &Traits)> =
+            rows.iter().enumerate().zip(&self.of_row).filter(|(_, pair)| pair.is_none()).map(|(row, _)| row).collect();
+        order.sort_by_key(|(_, row)| (std::cmp::Reverse(row.rank), row.party, row.details));
+        order
+    }
+
+    /// A largest pairing of what is left: a row that could only be one thing is not robbed of it by one that could be either.
+    ///
+    /// Of the largest ones it is this one: first those rows have a partner that can have one with whom they share a
+    /// number, then the others, of each those that are furthest along before the rest; and in this order each has the
+    /// memory with which it shares most, then the one beside which it tells least, then the eldest. Numbers go before
+    /// rank, because a wrong partner takes over the row's numbers and is no partner any more for the right one.
     fn augment(&mut self, memories: &[Memory], rows: &[Traits]) {
-        let mut order: Vec<usize> =
-            (0..rows.len()).filter(|row| self.of_row.get(*row).is_some_and(Option::is_none)).collect();
-        order.sort_by_key(|row| rows.get(*row).map(|row| (std::cmp::Reverse(row.rank), row.party, row.details)));
-        let mut candidates: Vec<(usize, Party)> = memories
-            .iter()
-            .enumerate()
-            .zip(&self.taken)
-            .filter(|(_, taken)| !**taken)
-            .map(|((index, memory), _)| (index, memory.party))
-            .collect();
-        candidates.sort_by_key(|(index, _)| {
-            memories.get(*index).map(|memory| (std::cmp::Reverse(memory.rank), seniority(memory)))
-        });
-        if candidates.is_empty() {
+        let mut left: Vec<(usize, &Memory)> =
+            memories.iter().enumerate().zip(&self.taken).filter(|(_, taken)| !**taken).map(|(left, _)| left).collect();
+        if left.is_empty() {
             return;
         }
-        let mut owner: Vec<Option<usize>> = vec![None; candidates.len()];
-        for row in order {
-            let mut visited = vec![false; candidates.len()];
-            claim(row, rows, &candidates, &mut owner, &mut visited);
+        left.sort_by_key(|(_, memory)| seniority(memory));
+        let mut order = self.waiting(rows);
+        let mut seats = Seats { memories: &left, owner: vec![None; left.len()], fixed: vec![false; left.len()] };
+        let mut seated = Vec::new();
+        for least in [1, 0] {
+            order.retain(|(row, traits)| {
+                let found = seats.any(*row, traits, least);
+                if found {
+                    seated.push((*row, *traits));
+                }
+                !found
+            });
         }
-        for (candidate, row) in candidates.iter().zip(owner) {
-            if let Some(row) = row {
-                self.set(row, candidate.0);
+        // Who sits is settled; now each in turn has the best seat that leaves one for all others.
+        for (row, traits) in seated {
+            seats.leave(row);
+            let Some(seat) = seats.seat(row, traits, 0) else { continue };
+            if let (Some((memory, _)), Some(fixed)) = (left.get(seat), seats.fixed.get_mut(seat)) {
+                *fixed = true;
+                self.set(row, *memory);
             }
         }
     }
@@ -100,41 +115,103 @@ impl Pairing {
     }
 }
 
+/// How much a row would tell beside a memory: nothing where it is as far along or further, however stale the view is.
+fn news(memory: &Memory, row: &Traits) -> (bool, u8) {
+    (memory.rank < row.rank, memory.rank.abs_diff(row.rank))
+}
+
 /// Unconfirmed memories (ordinal 0) are the youngest.
 fn seniority(memory: &Memory) -> u32 {
     memory.ordinal.wrapping_sub(1)
 }
 
-/// Finds a memory for `row`: a free one, or else one whose owner can be moved aside.
-///
-/// Depth is bounded by the number of candidates, and each is visited once a call.
-fn claim(
-    row: usize,
-    rows: &[Traits],
-    candidates: &[(usize, Party)],
-    owner: &mut [Option<usize>],
-    visited: &mut [bool],
-) -> bool {
-    let Some(party) = rows.get(row).map(|row| row.party) else { return false };
-    let compatible: Vec<usize> = (0..candidates.len())
-        .filter(|place| candidates.get(*place).is_some_and(|(_, other)| other.is_compatible(party)))
-        .collect();
-    let free = compatible.iter().find(|place| owner.get(**place).is_some_and(Option::is_none));
-    if let Some(slot) = free.and_then(|place| owner.get_mut(*place)) {
-        *slot = Some(row);
-        return true;
+/// Rows on memories, by augmenting paths.
+struct Seats<'a> {
+    /// The memories with their places, the preferred ones first.
+    memories: &'a [(usize, &'a Memory)],
+    /// Which row sits there, and its party.
+    owner: Vec<Option<(usize, Party)>>,
+    /// Whether it has to stay there.
+    fixed: Vec<bool>,
+}
+
+impl Seats<'_> {
+    /// Finds a row any seat, moving others only where none is free. `least` is how many numbers a row and its memory
+    /// have to share.
+    fn any(&mut self, row: usize, traits: &Traits, least: u8) -> bool {
+        let free = self.best(traits, least, |seat| self.owner.get(seat).is_some_and(Option::is_none));
+        free.and_then(|seat| self.take(row, traits, seat)).or_else(|| self.seat(row, traits, least)).is_some()
     }
-    for place in compatible {
-        match visited.get_mut(place) {
-            Some(seen) if !*seen => *seen = true,
-            _ => continue,
+
+    /// Puts a row on the best seat that can be had without making another one stand, and says which.
+    fn seat(&mut self, row: usize, traits: &Traits, least: u8) -> Option<usize> {
+        let best = self.best(traits, least, |seat| self.fixed.get(seat).is_some_and(|fixed| !fixed))?;
+        if let Some(seat) = self.take(row, traits, best) {
+            return Some(seat);
         }
-        let moved =
-            owner.get(place).copied().flatten().is_none_or(|other| claim(other, rows, candidates, owner, visited));
-        if let (true, Some(slot)) = (moved, owner.get_mut(place)) {
-            *slot = Some(row);
-            return true;
+        let onward = self.reachable(least);
+        let best = self.best(traits, least, |seat| onward.get(seat).is_some_and(Option::is_some))?;
+        let (mut seat, mut coming) = (best, Some((row, traits.party)));
+        while let (Some(owner), Some(Some(next))) = (self.owner.get_mut(seat), onward.get(seat)) {
+            coming = std::mem::replace(owner, coming);
+            if coming.is_none() {
+                break;
+            }
+            seat = *next;
+        }
+        Some(best)
+    }
+
+    /// The seat that a row likes best of the usable ones.
+    fn best(&self, traits: &Traits, least: u8, usable: impl Fn(usize) -> bool) -> Option<usize> {
+        let seats = self.memories.iter().enumerate().filter(|(seat, _)| usable(*seat));
+        let liked = seats.filter_map(|(seat, (_, memory))| {
+            let shared = memory.party.shared(traits.party).filter(|shared| *shared >= least)?;
+            Some(((std::cmp::Reverse(shared), news(memory, traits)), seat))
+        });
+        liked.min().map(|(_, seat)| seat)
+    }
+
+    /// Sits down where nobody sits.
+    fn take(&mut self, row: usize, traits: &Traits, seat: usize) -> Option<usize> {
+        let owner = self.owner.get_mut(seat).filter(|owner| owner.is_none())?;
+        *owner = Some((row, traits.party));
+        Some(seat)
+    }
+
+    /// For each seat that is free or can be freed, where its owner would go; backwards from the free ones, each seat once.
+    fn reachable(&self, least: u8) -> Vec<Option<usize>> {
+        let mut onward = vec![None; self.memories.len()];
+        let mut queue = Vec::new();
+        let mut waiting = Vec::new();
+        for (seat, ((owner, fixed), onward)) in self.owner.iter().zip(&self.fixed).zip(&mut onward).enumerate() {
+            match owner {
+                None => {
+                    *onward = Some(seat);
+                    queue.push(seat);
+                }
+                Some((_, party)) if !fixed => waiting.push((seat, *party)),
+                Some(_) => {}
+            }
+        }
+        while let Some((next, wanted)) = queue.pop().and_then(|seat| Some((seat, self.memories.get(seat)?.1.party))) {
+            waiting.retain(|(seat, party)| {
+                let moves = wanted.shared(*party).is_some_and(|shared| shared >= least);
+                if let (true, Some(onward)) = (moves, onward.get_mut(*seat)) {
+                    *onward = Some(next);
+                    queue.push(*seat);
+                }
+                !moves
+            });
+        }
+        onward
+    }
+
+    fn leave(&mut self, row: usize) {
+        for owner in &mut self.owner {
+            if owner.is_some_and(|(other, _)| other == row) {
+                *owner = None;
+            }
         }
     }
-    false
 }

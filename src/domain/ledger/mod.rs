@@ -10,6 +10,8 @@ mod matching;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod model;
 mod reidentify;
+#[cfg(test)]
+mod worlds;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -98,6 +100,12 @@ impl Party {
     pub const fn is_compatible(self, other: Self) -> bool {
         (self.cuit == other.cuit || self.cuit == 0 || other.cuit == 0)
             && (self.account == other.account || self.account == 0 || other.account == 0)
+    }
+
+    /// How many numbers, 0 to 2, both know; `None` where they contradict each other.
+    fn shared(self, other: Self) -> Option<u8> {
+        let same = |one: u64, two: u64| u8::from(one != 0 && one == two);
+        self.is_compatible(other).then(|| same(self.cuit, other.cuit) + same(self.account, other.account))
     }
 
     /// Both sides' knowledge.

@@ -49,14 +49,16 @@ impl Model {
         let mut free: Vec<usize> =
             (0..self.occurrences.len()).filter(|i| self.occurrences[*i].bucket == name).collect();
         let mut pairs = self.alike(&traits, &mut free_rows, &mut free);
-        let best = largest(&free_rows, &free, &|row, i| self.occurrences[i].party.is_compatible(traits[row].party));
+        let best = self.largest(&traits, &free_rows, &free);
         for (row, i) in &best {
             free_rows.retain(|other| other != row);
             free.retain(|other| other != i);
         }
         pairs.extend(best);
         let mut highest = self.occurrences.iter().filter(|o| o.bucket == name).map(|o| o.ordinal).max().unwrap_or(0);
-        pairs.sort_unstable();
+        pairs.sort_by_key(|(row, _)| {
+            (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details, *row)
+        });
         for (row, i) in pairs {
             let occurrence = &mut self.occurrences[i];
             if occurrence.ordinal == 0 {
@@ -93,35 +95,63 @@ impl Model {
         }
     }
 
-    /// Pairs what is exactly alike, then what has the same payer.
+    /// Pairs what is exactly alike, then what has the same payer as far as one is known.
     fn alike(&self, traits: &[Traits], free_rows: &mut Vec<usize>, free: &mut Vec<usize>) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         // The furthest along meets the furthest along.
         free_rows.sort_by_key(|row| (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details));
         for exact in [true, false] {
-            if exact {
-                // Of equals the youngest confirmed one stays as it is, so that it is the eldest that moves on.
-                free.sort_by_key(|i| {
-                    (self.occurrences[*i].ordinal == 0, std::cmp::Reverse(self.occurrences[*i].ordinal))
-                });
-            } else {
-                free.sort_by_key(|i| {
-                    (std::cmp::Reverse(self.occurrences[*i].rank), self.occurrences[*i].ordinal.wrapping_sub(1))
-                });
-            }
             for row in free_rows.clone() {
                 let wanted = traits[row];
-                let fits = |i: &usize| {
-                    let occurrence = &self.occurrences[*i];
-                    occurrence.party == wanted.party && (!exact || occurrence.details == wanted.details)
+                let fits = |i: &&usize| {
+                    let Occurrence { party, details, .. } = self.occurrences[**i];
+                    let known = party.cuit != 0 || party.account != 0;
+                    party == wanted.party && if exact { details == wanted.details } else { known }
                 };
-                if let Some(place) = free.iter().position(fits) {
-                    pairs.push((row, free.remove(place)));
+                let best = free.iter().copied().enumerate().filter(|(_, i)| fits(&i)).min_by_key(|(_, i)| {
+                    let Occurrence { ordinal, .. } = self.occurrences[*i];
+                    // Of equals the youngest confirmed one stays as it is, so that it is the eldest that moves on.
+                    let age = if exact { u32::MAX - ordinal } else { ordinal.wrapping_sub(1) };
+                    (exact && ordinal == 0, self.news(*i, wanted), age, *i)
+                });
+                if let Some((place, i)) = best {
+                    free.remove(place);
+                    pairs.push((row, i));
                     free_rows.retain(|other| *other != row);
                 }
             }
         }
         pairs
+    }
+
+    /// Best is a state just reached, then one a little ahead, as a stale view shows it; then the least behind.
+    fn news(&self, i: usize, row: Traits) -> (bool, u8) {
+        (self.occurrences[i].rank < row.rank, self.occurrences[i].rank.abs_diff(row.rank))
+    }
+
+    /// Tries every pairing. First those have a partner that can have one with whom they share a number, then the others,
+    /// of each those furthest along before the rest; of these pairings it is the one that pleases the first most.
+    fn largest(&self, traits: &[Traits], rows: &[usize], free: &[usize]) -> Vec<(usize, usize)> {
+        let likes = |row: usize, i: usize| shared(self.occurrences[i].party, traits[row].party);
+        let alone = |pairing: &Vec<Option<usize>>| pairing.iter().map(Option::is_none).collect::<Vec<_>>();
+        let sharing = pairings(rows, free, &|row, i| likes(row, i) > Some(0)).into_iter().min_by_key(alone);
+        let mut rows: Vec<(bool, usize)> =
+            sharing.iter().flatten().map(Option::is_none).zip(rows.iter().copied()).collect();
+        rows.sort_by_key(|(alone, _)| *alone);
+        let rows: Vec<usize> = rows.into_iter().map(|(_, row)| row).collect();
+        let wishes = |pairing: &Vec<Option<usize>>| {
+            let wish = |(row, i): (&usize, &Option<usize>)| {
+                i.map(|i| {
+                    let age = (self.occurrences[i].ordinal.wrapping_sub(1), i);
+                    (std::cmp::Reverse(likes(*row, i)), self.news(i, traits[*row]), age)
+                })
+            };
+            rows.iter().zip(pairing).map(wish).collect::<Vec<_>>()
+        };
+        let best = pairings(&rows, free, &|row, i| likes(row, i).is_some())
+            .into_iter()
+            .min_by_key(|pairing| (alone(pairing), wishes(pairing)));
+        rows.iter().copied().zip(best.unwrap_or_default()).filter_map(|(row, i)| Some((row, i?))).collect()
     }
 }
 
@@ -133,20 +163,24 @@ fn tell(occurrence: &mut Occurrence, row: &Row, announced: &mut BTreeSet<Announc
     }
 }
 
-/// Tries every pairing and returns a largest one; of equally large ones the first, so that earlier rows and memories go before.
-fn largest(rows: &[usize], free: &[usize], fits: &impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
-    let Some((row, rest)) = rows.split_first() else { return Vec::new() };
-    let mut best = Vec::new();
-    for i in free.iter().filter(|i| fits(*row, **i)) {
-        let left: Vec<usize> = free.iter().copied().filter(|other| other != i).collect();
-        let mut with = largest(rest, &left, fits);
-        with.push((*row, *i));
-        if with.len() > best.len() {
-            best = with;
+/// How many numbers both know, unless one contradicts.
+fn shared(one: Party, two: Party) -> Option<usize> {
+    let numbers = [(one.cuit, two.cuit), (one.account, two.account)];
+    let contradicts = numbers.iter().any(|(one, two)| *one != 0 && *two != 0 && one != two);
+    (!contradicts).then(|| numbers.iter().filter(|(one, two)| *one != 0 && one == two).count())
+}
+
+/// Every pairing there is: for each row its memory or none.
+fn pairings(rows: &[usize], free: &[usize], fits: &impl Fn(usize, usize) -> bool) -> Vec<Vec<Option<usize>>> {
+    let Some((row, rest)) = rows.split_first() else { return vec![Vec::new()] };
+    let mut all = Vec::new();
+    for choice in free.iter().copied().filter(|i| fits(*row, *i)).map(Some).chain([None]) {
+        let left: Vec<usize> = free.iter().copied().filter(|other| Some(*other) != choice).collect();
+        for pairing in pairings(rest, &left, fits) {
+            all.push([vec![choice], pairing].concat());
         }
     }
-    let without = largest(rest, free, fits);
-    if without.len() > best.len() { without } else { best }
+    all
 }
 
 fn bucket(row: &Row) -> String {
