@@ -48,7 +48,7 @@ pub const fn side(source: SourceKind) -> Option<(Side, SourceKind)> {
 }
 
 /// Amount and moment in 64 bits, as the ledgers keep them: cents in the upper 45, below them the seconds since 1970
-/// modulo [`Trace::ROUND`], about six days, or [`Trace::UNTIMED`]. It is persisted: never change the form.
+/// modulo `ROUND`, about six days, or `UNTIMED`. It is persisted: never change the form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Trace(u64);
 
