@@ -228,17 +228,15 @@ async fn run_on(line: &Line, script: &Script, calls: Vec<Cmd>) -> Result<Vec<Val
         let values = line.send(&pipeline(std::iter::once(script.load()).chain(calls))).await?;
         return Ok(values.into_iter().skip(1).collect());
     }
-    let calls = pipeline(calls);
-    let values = line.send(&calls).await?;
+    let values = line.send(&pipeline(calls.clone())).await?;
     let is_unknown = |value: &Value| matches!(value, Value::ServerError(error) if trouble::is_unknown_script(error));
     if !values.iter().any(is_unknown) {
         return Ok(values);
     }
-    let loaded = line.send(&pipeline([script.load()])).await?;
-    for value in loaded {
-        checked(line.place(), value)?;
-    }
-    line.send(&calls).await
+    // Together, so that a server that forgets once more has no time for it in between.
+    let mut values = line.send(&pipeline(std::iter::once(script.load()).chain(calls))).await?.into_iter();
+    checked(line.place(), values.next().unwrap_or_default())?;
+    Ok(values.collect())
 }
 
 /// An answer that is none of an error.
