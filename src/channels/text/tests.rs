@@ -113,6 +113,22 @@ fn a_mail_reads_like_this() {
 }
 
 #[test]
+fn an_amount_that_nobody_told_us_is_left_out_and_no_zero() {
+    let (texts, style) = (texts(), style(Language::Es, Detail::Full));
+    let mut event = samples::any(EventType::LinkExpired);
+    if let crate::domain::event::Body::Payment(payment) = &mut event.body {
+        payment.amount = crate::domain::money::Money::from_cents(0);
+    }
+    let mail = texts.mail(&event, &style, moment());
+    let all = [texts.telegram(&event, &style, moment()), mail.subject, mail.text, mail.html];
+    for text in all {
+        assert!(text.contains("Link de pago vencido") && !text.contains("0,00") && !text.contains(": ·"), "{text}");
+    }
+    let known = texts.telegram(&samples::any(EventType::LinkExpired), &style, moment());
+    assert!(known.contains("1.500,00"), "{known}");
+}
+
+#[test]
 fn a_notice_says_what_it_means_in_the_readers_language() {
     let event = samples::notice(EventType::SourceFailing);
     let chat = texts().telegram(&event, &style(Language::Es, Detail::Masked), moment());

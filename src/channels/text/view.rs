@@ -161,7 +161,9 @@ impl View {
         let operation =
             Some(clip(&payment.operation.raw, CLIP)).filter(|raw| !raw.is_empty() && detail != Detail::Thin);
         Self {
-            amount: Some(pesos(payment.amount)),
+            // Of a link that we issued and nobody told us the amount of.
+            amount: Some(pesos(payment.amount))
+                .filter(|_| kind != EventType::LinkExpired || payment.amount.cents() != 0),
             payer: shown(&payer.name, str::to_owned, mask_name),
             cuit: shown(&payer.cuit, format_cuit, mask_cuit),
             cvu: shown(&payer.cvu_cbu, str::to_owned, mask_tail),
