@@ -19,7 +19,7 @@ pub mod redis;
 mod watches;
 
 pub use self::payouts::Payouts;
-pub use self::watches::{Watches, Watchlist};
+pub use self::watches::{FollowError, MOST_KEPT, MOST_OPEN, Watches, Watchlist, follow};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,17 +62,19 @@ pub struct AccountState {
     pub read_through: Option<Day>,
     /// The last day that was reconciled and closed.
     pub closed_through: Option<Day>,
-    /// Sources that fail, and since when.
+    /// Sources that fail or are not read, and since when.
     pub troubles: BTreeMap<SourceKind, Trouble>,
 }
 
-/// A source that fails.
+/// A source that fails or is not read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trouble {
     /// Since when.
     pub since: Timestamp,
-    /// Whether `source.failing` was announced.
+    /// Whether it was announced.
     pub announced: bool,
+    /// It does not fail as far as we know; it was not read for longer than usual.
+    pub stale: bool,
 }
 
 /// The account's state with its version; version 0 was never written.

@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(20);
 /// The right to poll an account is leased for 22 s, in milliseconds.
 const LEASE: i64 = 22_000;
 
-/// That, 4 s until another replica asks again, and patience with a busy machine.
+/// That, 2 s until another replica asks again, and patience with a busy machine.
 const TAKEN_OVER: Duration = Duration::from_secs(60);
 
 const ACCOUNTS: [&str; 2] = ["centro", "palermo"];

@@ -36,6 +36,9 @@ struct StoredState {
     /// Troubles by source: since, announced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     t: BTreeMap<String, (String, bool)>,
+    /// Those of the troubles that are stale sources. Older releases take them for failing ones, which end the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    s: Vec<String>,
 }
 
 /// The persisted form of an account's state.
@@ -51,6 +54,12 @@ pub fn encode_state(state: &AccountState) -> Vec<u8> {
         r: day(state.read_through),
         d: day(state.closed_through),
         t: state.troubles.iter().map(trouble).collect(),
+        s: state
+            .troubles
+            .iter()
+            .filter(|(_, trouble)| trouble.stale)
+            .map(|(name, _)| name.as_str().to_owned())
+            .collect(),
     })
 }
 
@@ -64,8 +73,9 @@ pub fn decode_state(bytes: &[u8]) -> Result<AccountState, CodecError> {
     let mut troubles = BTreeMap::new();
     for (source, (since, announced)) in stored.t {
         // A source that this release does not know is not polled by it either: its trouble is no concern of ours.
-        if let Some(source) = SourceKind::from_name(&source) {
-            troubles.insert(source, Trouble { since: instant(STATE, &since)?, announced });
+        if let Some(kind) = SourceKind::from_name(&source) {
+            let stale = stored.s.contains(&source);
+            troubles.insert(kind, Trouble { since: instant(STATE, &since)?, announced, stale });
         }
     }
     Ok(AccountState {

@@ -353,7 +353,8 @@ fn contents(ledger: &Ledger) -> Vec<(Slot, Vec<Memory>)> {
 }
 
 fn some_state() -> AccountState {
-    let trouble = super::Trouble { since: Timestamp::from_second(1_800_000_000).unwrap(), announced: true };
+    let trouble =
+        super::Trouble { since: Timestamp::from_second(1_800_000_000).unwrap(), announced: true, stale: true };
     AccountState {
         contacted_at: Timestamp::from_second(1_790_000_000).ok(),
         silent_before: Day::parse("2026-11-20"),

@@ -21,6 +21,7 @@ use crate::domain::account::AccountName;
 use crate::domain::delivery::{Attempt, State};
 use crate::domain::event::Event;
 use crate::domain::ledger::{Memories, Slot};
+use crate::domain::payout::Payout;
 use crate::domain::route::DestinationName;
 use crate::domain::row::Reject;
 
@@ -40,11 +41,14 @@ pub enum Kind {
     Rejects,
     /// What accounts were asked to follow.
     Watches,
+    /// Money that was asked to be sent.
+    Payouts,
 }
 
 impl Kind {
     /// In the order of the copy.
-    pub const ALL: [Self; 5] = [Self::Accounts, Self::Ledgers, Self::Events, Self::Rejects, Self::Watches];
+    pub const ALL: [Self; 6] =
+        [Self::Accounts, Self::Ledgers, Self::Events, Self::Rejects, Self::Watches, Self::Payouts];
 
     /// The name in marks and summaries.
     pub const fn as_str(self) -> &'static str {
@@ -54,6 +58,7 @@ impl Kind {
             Self::Events => "events",
             Self::Rejects => "rejects",
             Self::Watches => "watched accounts",
+            Self::Payouts => "cash-outs",
         }
     }
 
@@ -128,6 +133,8 @@ pub enum Record {
     Reject(RejectRecord),
     /// All watches of an account.
     Watches(AccountName, Watchlist),
+    /// A cash-out of an account: what keeps its reference from being sent a second time with other data.
+    Payout(AccountName, Payout),
 }
 
 /// Some records.
@@ -239,7 +246,7 @@ pub enum Step {
 pub struct Summary {
     /// Whether an earlier copy was gone on with.
     pub resumed: bool,
-    /// By name of the kind: accounts, ledgers, rows, events, deliveries, rejects, watches.
+    /// By name of the kind: accounts, ledgers, rows, events, deliveries, rejects, watches, cash-outs.
     pub sums: Vec<(&'static str, Sum)>,
 }
 
@@ -275,8 +282,8 @@ where
     };
     target.set_mark(Some(&mark)).await.map_err(in_target)?;
     for kind in Kind::ALL.into_iter().filter(|kind| *kind >= mark.kind) {
-        // Redis lists its keys in an order of the process: ledgers and watches are begun with again.
-        let goes_on = kind == mark.kind && !matches!(kind, Kind::Ledgers | Kind::Watches);
+        // Redis lists its keys in an order of the process: what has keys of its own is begun with again.
+        let goes_on = kind == mark.kind && !matches!(kind, Kind::Ledgers | Kind::Watches | Kind::Payouts);
         let from = if goes_on { mark.from.clone() } else { String::new() };
         pour(source, target, Mark { kind, from, source: name.to_owned() }, now, watch).await?;
     }

@@ -8,7 +8,8 @@ use sha2::{Digest as _, Sha256};
 use super::{DeliveryRecord, Kind, Record};
 use crate::domain::delivery::{Attempt, State};
 use crate::domain::event::EventId;
-use crate::store::codec::{encode_attempt, encode_event, encode_memories, encode_reject, encode_state, encode_watch};
+use crate::store::codec::{encode_attempt, encode_event, encode_memories, encode_payout, encode_reject};
+use crate::store::codec::{encode_state, encode_watch};
 
 /// How many there are, and the sum of their hashes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub(super) struct Tally {
     whole: Sum,
     parts: Sum,
     /// Redis may list a key twice while it walks through all.
-    ledgers: HashSet<u128>,
+    met: HashSet<u128>,
 }
 
 impl Tally {
@@ -54,7 +55,7 @@ impl Tally {
     /// By name.
     pub(super) fn sums(&self, kind: Kind) -> Vec<(&'static str, Sum)> {
         match kind {
-            Kind::Accounts | Kind::Rejects => vec![(kind.as_str(), self.whole)],
+            Kind::Accounts | Kind::Rejects | Kind::Payouts => vec![(kind.as_str(), self.whole)],
             Kind::Ledgers => vec![(kind.as_str(), self.whole), ("rows", self.parts)],
             Kind::Watches => vec![(kind.as_str(), self.whole), ("watches", self.parts)],
             Kind::Events => vec![(kind.as_str(), self.whole), ("deliveries", self.parts)],
@@ -68,7 +69,7 @@ impl Tally {
             }
             Record::Ledger(ledger) => {
                 let name = [ledger.account.as_str().as_bytes(), ledger.key.as_bytes()];
-                if !self.ledgers.insert(hash(&name)) {
+                if !self.met.insert(hash(&name)) {
                     return;
                 }
                 let [account, key] = name;
@@ -85,11 +86,17 @@ impl Tally {
             }
             Record::Watches(account, list) => {
                 let account = account.as_str().as_bytes();
-                if !self.ledgers.insert(hash(&[account])) {
+                if !self.met.insert(hash(&[account])) {
                     return;
                 }
                 self.whole.add(&[account, &list.version.to_be_bytes()]);
                 list.watches.iter().for_each(|watch| self.parts.add(&[account, &encode_watch(watch)]));
+            }
+            Record::Payout(account, payout) => {
+                let name = [account.as_str().as_bytes(), payout.reference.as_bytes()];
+                if self.met.insert(hash(&name)) {
+                    self.whole.add(&[account.as_str().as_bytes(), &encode_payout(payout)]);
+                }
             }
             Record::Reject(record) => {
                 let seen = record.first_seen.as_millisecond().to_be_bytes();

@@ -11,7 +11,7 @@ use super::exchange::columns;
 use super::readers::{self, unreadable};
 use super::schema::{self, state};
 use super::writer::{Desk, Writer};
-use super::{EmbeddedStore, Readers, instant, query, signed, watches};
+use super::{EmbeddedStore, Readers, instant, payouts, query, signed, watches};
 use crate::clock::SystemClock;
 use crate::domain::account::AccountName;
 use crate::domain::delivery::{DeathReason, State};
@@ -64,6 +64,7 @@ impl Dump for EmbeddedStore {
                 Kind::Events => events(conn, from),
                 Kind::Rejects => rejects(conn, from),
                 Kind::Watches => watched(conn, from),
+                Kind::Payouts => sent(conn, from),
             })
             .await
     }
@@ -188,6 +189,19 @@ fn watched(conn: &Connection, from: i64) -> Result<Page, StoreError> {
     Ok(page(found, LEDGERS))
 }
 
+/// The cash-outs of some accounts.
+fn sent(conn: &Connection, from: i64) -> Result<Page, StoreError> {
+    let accounts = payouts::accounts(conn, from, LEDGERS)?;
+    let is_full = i64::try_from(accounts.len()).is_ok_and(|count| count >= LEDGERS);
+    let next = accounts.last().filter(|_| is_full).map(|(number, _)| number.to_string());
+    let mut records = Vec::new();
+    for (_, account) in accounts {
+        let of_it = payouts::all(conn, &account)?;
+        records.extend(of_it.into_iter().map(|payout| Record::Payout(account.clone(), payout)));
+    }
+    Ok(Page { records, next })
+}
+
 fn write(desk: &mut Desk, record: &Record) -> Result<(), StoreError> {
     let conn = &desk.conn;
     match record {
@@ -202,6 +216,7 @@ fn write(desk: &mut Desk, record: &Record) -> Result<(), StoreError> {
         Record::Ledger(ledger) => write_ledger(conn, ledger)?,
         Record::Event(record) => write_event(desk, record)?,
         Record::Watches(account, list) => watches::replace(conn, account, list)?,
+        Record::Payout(account, payout) => payouts::put(conn, account, payout)?,
         Record::Reject(RejectRecord { account, first_seen, reject }) => {
             let id = account_number(conn, account)?;
             conn.prepare_cached("INSERT INTO reject VALUES(?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")?.execute(

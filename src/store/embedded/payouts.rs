@@ -23,7 +23,7 @@ fn one(conn: &Connection, account: &AccountName, reference: &str) -> Result<Opti
     found.map(|body| decode_payout(&body).map_err(unreadable)).transpose()
 }
 
-fn all(conn: &Connection, account: &AccountName) -> Result<Vec<Payout>, StoreError> {
+pub(super) fn all(conn: &Connection, account: &AccountName) -> Result<Vec<Payout>, StoreError> {
     let mut find =
         conn.prepare_cached("SELECT body FROM payout WHERE account = (SELECT id FROM account WHERE name = ?1)")?;
     let mut payouts = Vec::new();
@@ -36,7 +36,21 @@ fn all(conn: &Connection, account: &AccountName) -> Result<Vec<Payout>, StoreErr
     Ok(payouts)
 }
 
-fn put(conn: &Connection, account: &AccountName, payout: &Payout) -> Result<(), StoreError> {
+/// The accounts that ever asked to send money: number and name, from a number on.
+pub(super) fn accounts(conn: &Connection, from: i64, limit: i64) -> Result<Vec<(i64, AccountName)>, StoreError> {
+    let mut find = conn.prepare_cached(
+        "SELECT id, name FROM account WHERE id > ?1 AND EXISTS(SELECT 1 FROM payout WHERE account = account.id)
+         ORDER BY id LIMIT ?2",
+    )?;
+    let mut rows = find.query([from, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, AccountName::new(&row.get::<_, String>(1)?)));
+    }
+    Ok(found)
+}
+
+pub(super) fn put(conn: &Connection, account: &AccountName, payout: &Payout) -> Result<(), StoreError> {
     let number = account_number(conn, account)?;
     conn.prepare_cached("INSERT OR REPLACE INTO payout(account, reference, body) VALUES(?1, ?2, ?3)")?
         .execute(params![number, payout.reference, encode_payout(payout)])?;

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 
 use super::{Data, DeliveryRow, LedgerRow, MemoryStore};
-use crate::domain::account::Partition;
+use crate::domain::account::{AccountName, Partition};
 use crate::domain::delivery::State;
 use crate::domain::ledger::Ledger;
+use crate::domain::payout::Payout;
 use crate::store::copy::{
     DeliveryRecord, Dump, EventRecord, Kind, LedgerRecord, Load, Mark, Page, Record, RejectRecord,
 };
@@ -78,13 +79,19 @@ impl Data {
                     fence: u32::try_from(row.fence).unwrap_or(u32::MAX),
                     last: row.last.clone(),
                 });
-                let owner = event.account.clone().unwrap_or_else(|| crate::domain::account::AccountName::new(""));
+                let owner = event.account.clone().unwrap_or_else(|| AccountName::new(""));
                 Record::Event(EventRecord { owner, event: event.clone(), deliveries: deliveries.collect() })
             })),
             Kind::Watches => Box::new(self.watches.iter().map(|(name, (version, watches))| {
                 let list = Watchlist { version: *version, watches: watches.values().cloned().collect() };
                 Record::Watches(name.clone(), list)
             })),
+            Kind::Payouts => {
+                let one = |((name, _), payout): (&(AccountName, String), &Payout)| {
+                    Record::Payout(name.clone(), payout.clone())
+                };
+                Box::new(self.payouts.iter().map(one))
+            }
             Kind::Rejects => Box::new(self.rejects.iter().map(|row| {
                 Record::Reject(RejectRecord {
                     account: row.account.clone(),
@@ -108,6 +115,9 @@ impl Data {
             Record::Watches(name, list) => {
                 let watches = list.watches.into_iter().map(|watch| (watch.id.clone(), watch)).collect();
                 self.watches.insert(name, (list.version, watches));
+            }
+            Record::Payout(name, payout) => {
+                self.payouts.insert((name, payout.reference.clone()), payout);
             }
             Record::Event(record) => self.load_event(record),
             Record::Reject(record) => {

@@ -46,6 +46,9 @@ const LEDGER: &str = "ledger:";
 /// The same in the key of an account's watches.
 const WATCHES: &str = "watches:";
 
+/// The same in the key of its cash-outs.
+const PAYOUTS: &str = "payouts:";
+
 /// Names keys.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
@@ -107,6 +110,11 @@ impl Keys {
         self.every(WATCHES)
     }
 
+    /// A pattern that all keys of cash-outs fit.
+    pub(super) fn every_payouts(&self) -> String {
+        self.every(PAYOUTS)
+    }
+
     fn every(&self, what: &str) -> String {
         // The prefix stands for itself: of the letters of a pattern it may hold none but these.
         let mut pattern = String::new();
@@ -130,9 +138,17 @@ impl Keys {
 
     /// The account of a key of watches; `None` when it is none of ours.
     pub(super) fn watched_account(&self, key: &str) -> Option<AccountName> {
+        self.account_of(key, WATCHES).filter(|account| self.watches(account) == key)
+    }
+
+    /// The account of a key of cash-outs; `None` when it is none of ours.
+    pub(super) fn paying_account(&self, key: &str) -> Option<AccountName> {
+        self.account_of(key, PAYOUTS).filter(|account| self.payouts(account) == key)
+    }
+
+    fn account_of(&self, key: &str, what: &str) -> Option<AccountName> {
         let rest = key.strip_prefix(&self.prefix)?.strip_prefix(":{")?;
-        let account = AccountName::new(&unescaped(rest.split_once("}:")?.1.strip_prefix(WATCHES)?)?);
-        (self.watches(&account) == key).then_some(account)
+        Some(AccountName::new(&unescaped(rest.split_once("}:")?.1.strip_prefix(what)?)?))
     }
 
     /// Id of a watch → watch, and under the empty field the version.
@@ -142,7 +158,7 @@ impl Keys {
 
     /// Reference → money that was asked to be sent.
     pub(super) fn payouts(&self, account: &AccountName) -> String {
-        self.at(self.shard_of(account), &format!("payouts:{}", escaped(account.as_str())))
+        self.at(self.shard_of(account), &format!("{PAYOUTS}{}", escaped(account.as_str())))
     }
 
     /// Deliveries to a destination that wait, by the millisecond when they are due.

@@ -36,7 +36,7 @@ use self::leases::Leases;
 use self::link::{Link, Script};
 use self::spread::Hints;
 #[cfg(test)]
-pub(crate) use self::tests::Server as RedisServer;
+pub(crate) use self::tests::{Server as RedisServer, cluster, denied, mover, tls_cluster};
 use super::{Commit, Committed, Exchange, Settlement, Store, StoreError, Swept, VersionedState, Want};
 use crate::config::{RedisUrl, StoreConfig};
 use crate::domain::account::{AccountName, Partition};

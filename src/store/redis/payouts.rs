@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{RedisStore, reply};
 use crate::domain::account::AccountName;
 use crate::domain::payout::{Begun, Payout, PayoutRequest, PayoutState};
-use crate::store::codec::{decode_payout, encode_payout};
+use crate::store::codec::{CodecError, decode_payout, encode_payout};
 use crate::store::payouts::newest_first;
 use crate::store::{Payouts, StoreError};
 
@@ -74,7 +74,13 @@ impl Payouts for RedisStore {
         let mut command = redis::cmd("HGETALL");
         command.arg(self.keys.payouts(account));
         let pairs = reply::pairs(self.link.ask_one(command).await?)?;
-        let read = |(_, value)| self.read_payout(account, &reply::bytes(value)?);
+        let read = |(reference, value)| {
+            let payout = self.read_payout(account, &reply::bytes(value)?)?;
+            // Under another reference it would protect nothing.
+            let is_there = reply::bytes(reference)? == payout.reference.as_bytes();
+            let damaged = || reply::unreadable(&self.keys.payouts(account), CodecError::Damaged("cash-out"));
+            if is_there { Ok(payout) } else { Err(damaged()) }
+        };
         let mut found: Vec<Payout> = pairs.into_iter().map(read).collect::<Result<_, _>>()?;
         newest_first(&mut found);
         Ok(found)

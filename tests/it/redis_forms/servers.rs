@@ -101,6 +101,34 @@ pub(crate) async fn single() -> Node {
     Node::start(&DURABLE).await
 }
 
+/// One server, and the port where it speaks TLS and asks for a certificate. The authority, a certificate for us and its key are
+/// written into the folder: `ca.pem`, `client.pem`, `client.key`.
+pub(crate) async fn secured(folder: &Path) -> (Node, u16) {
+    let write = |name: &str, text: String| std::fs::write(folder.join(name), text).unwrap();
+    let mut wanted = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    write("ca.pem", wanted.self_signed(&key).unwrap().pem());
+    let authority = rcgen::Issuer::new(wanted, key);
+    for name in ["server", "client"] {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut wanted = rcgen::CertificateParams::new(vec![String::from("127.0.0.1")]).unwrap();
+        wanted.distinguished_name.push(rcgen::DnType::CommonName, name);
+        write(&format!("{name}.pem"), wanted.signed_by(&key, &authority).unwrap().pem());
+        write(&format!("{name}.key"), key.serialize_pem());
+    }
+    let port = free_port();
+    let [port_, server, key, authority] =
+        [port.to_string(), place(folder, "server.pem"), place(folder, "server.key"), place(folder, "ca.pem")];
+    let files = ["--tls-cert-file", &server, "--tls-key-file", &key, "--tls-ca-cert-file", &authority];
+    let options = [&DURABLE[..], &["--tls-port", &port_, "--tls-auth-clients", "yes"], &files].concat();
+    (Node::start(&options).await, port)
+}
+
+fn place(folder: &Path, name: &str) -> String {
+    folder.join(name).to_str().unwrap().to_owned()
+}
+
 /// A master with a replica, and three sentinels.
 pub(crate) struct Watched {
     pub(crate) servers: Vec<Node>,

@@ -13,7 +13,7 @@ use crate::domain::account::AccountName;
 use crate::domain::event::EventId;
 use crate::store::codec::{CodecError, decode_event, decode_reject, decode_state};
 use crate::store::copy::{DeliveryRecord, EventRecord, LedgerRecord, Page, Record, RejectRecord};
-use crate::store::{StoreError, VersionedState, Watches as _};
+use crate::store::{Payouts as _, StoreError, VersionedState, Watches as _};
 
 /// Entries that are read from each shard for one page.
 const PAGE: usize = 128;
@@ -68,6 +68,17 @@ pub(super) async fn watches(store: &RedisStore, from: &str) -> Result<Page, Stor
     for account in keys.iter().filter_map(|key| store.keys.watched_account(key)) {
         let list = store.watches(&account).await?;
         records.push(Record::Watches(account, list));
+    }
+    Ok(Page { records, next })
+}
+
+/// The cash-outs of accounts, found likewise.
+pub(super) async fn payouts(store: &RedisStore, from: &str) -> Result<Page, StoreError> {
+    let (keys, next) = walk(store, &store.keys.every_payouts(), from).await?;
+    let mut records = Vec::new();
+    for account in keys.iter().filter_map(|key| store.keys.paying_account(key)) {
+        let of_it = store.payouts(&account).await?;
+        records.extend(of_it.into_iter().map(|payout| Record::Payout(account.clone(), payout)));
     }
     Ok(Page { records, next })
 }

@@ -11,7 +11,7 @@ use super::super::keys::{
 use super::super::{RedisStore, ledger, record};
 use crate::domain::account::AccountName;
 use crate::domain::delivery::State;
-use crate::store::codec::{encode_event, encode_reject, encode_state, encode_watch};
+use crate::store::codec::{encode_event, encode_payout, encode_reject, encode_state, encode_watch};
 use crate::store::copy::{EventRecord, LedgerRecord, Record};
 use crate::store::{StoreError, Watchlist};
 
@@ -38,6 +38,11 @@ pub(super) async fn load(store: &RedisStore, records: Vec<Record>) -> Result<(),
             }
             Record::Ledger(ledger) => write_ledger(store, &ledger).await?,
             Record::Watches(account, list) => write_watches(store, &account, &list).await?,
+            Record::Payout(account, payout) => {
+                let mut put = redis::cmd("HSET");
+                put.arg(store.keys.payouts(&account)).arg(&payout.reference).arg(encode_payout(&payout));
+                commands.push(put);
+            }
             Record::Event(record) => events.entry(store.keys.shard_of(&record.owner)).or_default().push(record),
             Record::Reject(record) => {
                 let shard = store.keys.shard_of(&record.account);

@@ -49,6 +49,7 @@ impl Dump for RedisStore {
             Kind::Events => dump::events(self, from).await,
             Kind::Rejects => dump::rejects(self, from).await,
             Kind::Watches => dump::watches(self, from).await,
+            Kind::Payouts => dump::payouts(self, from).await,
         }
     }
 

@@ -3,7 +3,7 @@
 //! law has a prefix of its own.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -13,17 +13,18 @@ use redis::Value;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+use super::secure::{tls, tls_cluster, tls_sentinel};
 use super::{Shell, config, spawn};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{RedisTls, RedisUrl, StoreConfig};
+use crate::config::{RedisUrl, StoreConfig};
 use crate::store::StoreError;
 use crate::store::conformance::Harness;
 use crate::store::redis::RedisStore;
 
 /// Servers that run as long as this, and how to reach them.
-pub(super) struct Servers {
+pub(crate) struct Servers {
     #[expect(dead_code, reason = "they end when this is dropped")]
-    shells: Vec<Shell>,
+    pub(super) shells: Vec<Shell>,
     pub(super) folder: TempDir,
     pub(super) ports: Vec<u16>,
     pub(super) config: StoreConfig,
@@ -39,9 +40,16 @@ impl Servers {
         let (prefix, instance) = (prefix.to_owned(), instance.to_owned());
         RedisStore::connect(&StoreConfig { prefix, instance, ..self.config.clone() }, &self.url()).await
     }
+
+    /// As the target of a copy.
+    pub(crate) async fn named(&self, instance: &str, prefix: &str) -> RedisStore {
+        let (prefix, instance) = (prefix.to_owned(), instance.to_owned());
+        let config = StoreConfig { prefix, instance, ..self.config.clone() };
+        RedisStore::connect_target(&config, &self.url()).await.expect("the servers run")
+    }
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -54,7 +62,7 @@ pub(super) fn tell(port: u16, words: &[&str]) -> Value {
 }
 
 /// Starts a server on a free port and waits until it listens.
-async fn listening(folder: &Path, options: &dyn Fn(u16) -> Vec<String>) -> (Shell, u16) {
+pub(super) async fn listening(folder: &Path, options: &dyn Fn(u16) -> Vec<String>) -> (Shell, u16) {
     for _ in 0..10 {
         let port = free_port();
         let place = folder.join(port.to_string());
@@ -74,26 +82,37 @@ async fn listening(folder: &Path, options: &dyn Fn(u16) -> Vec<String>) -> (Shel
     panic!("redis-server does not start");
 }
 
-fn words(words: &[&str]) -> Vec<String> {
+pub(super) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn plain(port: u16, more: &[&str]) -> Vec<String> {
+pub(super) fn plain(port: u16, more: &[&str]) -> Vec<String> {
     let mut all = words(&["--port", &port.to_string(), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", ""]);
     all.extend(words(more));
     all
 }
 
 /// Three masters that share the slots.
-pub(super) async fn cluster() -> Servers {
+pub(crate) async fn cluster() -> Servers {
     let folder = tempfile::tempdir().unwrap();
+    let (shells, ports) = masters(folder.path(), &|_| Vec::new()).await;
+    let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
+    let config = config(&RedisUrl(format!("redis+cluster://{}", hosts.join(","))), "one");
+    Servers { shells, folder, ports, config }
+}
+
+/// The same with further options, which may depend on the port.
+pub(super) async fn masters(folder: &Path, more: &dyn Fn(u16) -> Vec<String>) -> (Vec<Shell>, Vec<u16>) {
     let (mut shells, mut ports) = (Vec::new(), Vec::new());
     for _ in 0..3 {
         let options = |port| {
             let bus = free_port().to_string();
-            plain(port, &["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"])
+            let mut all =
+                plain(port, &["--cluster-enabled", "yes", "--cluster-port", &bus, "--cluster-node-timeout", "2000"]);
+            all.extend(more(port));
+            all
         };
-        let (shell, port) = listening(folder.path(), &options).await;
+        let (shell, port) = listening(folder, &options).await;
         shells.push(shell);
         ports.push(port);
     }
@@ -101,11 +120,23 @@ pub(super) async fn cluster() -> Servers {
         tell(*port, &["CLUSTER", "ADDSLOTSRANGE", first, last]);
         tell(*port, &["CLUSTER", "SET-CONFIG-EPOCH", &(ports[0].abs_diff(*port) % 1000 + 1).to_string()]);
     }
+    form_up(&ports).await;
+    (shells, ports)
+}
+
+/// The port where other nodes reach a node.
+pub(super) fn among_nodes(port: u16) -> String {
+    let is_secure = tell_text(port, &["CONFIG", "GET", "tls-cluster"]) == "yes";
+    if is_secure { tell_text(port, &["CONFIG", "GET", "tls-port"]) } else { port.to_string() }
+}
+
+async fn form_up(ports: &[u16]) {
     let bus = tell_text(ports[0], &["CONFIG", "GET", "cluster-port"]);
+    let first = among_nodes(ports[0]);
     for port in &ports[1..] {
-        tell(*port, &["CLUSTER", "MEET", "127.0.0.1", &ports[0].to_string(), &bus]);
+        tell(*port, &["CLUSTER", "MEET", "127.0.0.1", &first, &bus]);
     }
-    for port in &ports {
+    for port in ports {
         for attempt in 0.. {
             let Value::BulkString(info) = tell(*port, &["CLUSTER", "INFO"]) else { panic!("it is text") };
             let info = String::from_utf8(info).unwrap();
@@ -116,12 +147,9 @@ pub(super) async fn cluster() -> Servers {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    let hosts: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-    let config = config(&RedisUrl(format!("redis+cluster://{}", hosts.join(","))), "one");
-    Servers { shells, folder, ports, config }
 }
 
-fn tell_text(port: u16, words: &[&str]) -> String {
+pub(super) fn tell_text(port: u16, words: &[&str]) -> String {
     let Value::Array(values) = tell(port, words) else { panic!("it is a list") };
     let Some(Value::BulkString(text)) = values.into_iter().nth(1) else { panic!("it is text") };
     String::from_utf8(text).unwrap()
@@ -144,48 +172,17 @@ pub(super) async fn sentinel() -> Servers {
     Servers { shells: vec![master, sentinel], folder, ports: vec![port, own], config }
 }
 
-/// A server that speaks TLS only, with an authority of its own, and asks for a certificate.
-pub(super) async fn tls() -> Servers {
-    crate::http::install_crypto();
-    let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: String| -> PathBuf {
-        let path = folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    };
-    let authority = {
-        let mut wanted = rcgen::CertificateParams::new(Vec::new()).unwrap();
-        wanted.distinguished_name.push(rcgen::DnType::CommonName, "authority");
-        wanted.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let key = rcgen::KeyPair::generate().unwrap();
-        write("ca.pem", wanted.self_signed(&key).unwrap().pem());
-        rcgen::Issuer::new(wanted, key)
-    };
-    for name in ["server", "client"] {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let mut wanted = rcgen::CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
-        wanted.distinguished_name.push(rcgen::DnType::CommonName, name);
-        write(&format!("{name}.pem"), wanted.signed_by(&key, &authority).unwrap().pem());
-        write(&format!("{name}.key"), key.serialize_pem());
-    }
-    let path = |name: &str| folder.path().join(name);
-    let options = |port: u16| {
-        let text = |name: &str| path(name).to_str().unwrap().to_owned();
-        let mut all = plain(0, &["--tls-port", &port.to_string(), "--tls-auth-clients", "yes"]);
-        all.extend(["--tls-cert-file".to_owned(), text("server.pem"), "--tls-key-file".to_owned(), text("server.key")]);
-        all.extend(["--tls-ca-cert-file".to_owned(), text("ca.pem")]);
-        all
-    };
-    let (shell, port) = listening(folder.path(), &options).await;
-    let tls = RedisTls { ca_file: Some(path("ca.pem")), client: Some((path("client.pem"), path("client.key"))) };
-    let config = StoreConfig { tls, ..config(&RedisUrl(format!("rediss://127.0.0.1:{port}/1")), "one") };
-    Servers { shells: vec![shell], folder, ports: vec![port], config }
-}
-
 /// The line of the manual that makes our user.
 pub(super) fn rights() -> Vec<&'static str> {
     let manual = include_str!("../../../../docs/operating.md");
-    let line = manual.lines().find(|line| line.starts_with("ACL SETUSER pregonero ")).expect("the manual has it");
+    let line = manual.lines().find(|line| line.starts_with("ACL SETUSER pregonero on ")).expect("the manual has it");
+    line.split_whitespace().collect()
+}
+
+/// The line that adds what a copy needs.
+pub(super) fn rights_of_copies() -> Vec<&'static str> {
+    let manual = include_str!("../../../../docs/operating.md");
+    let line = manual.lines().find(|line| line.starts_with("ACL SETUSER pregonero +scan ")).expect("the manual has it");
     line.split_whitespace().collect()
 }
 
@@ -268,4 +265,6 @@ macro_rules! form {
 form!(upon_a_cluster, cluster);
 form!(upon_sentinels, sentinel);
 form!(upon_tls, tls);
+form!(upon_a_cluster_over_tls, tls_cluster);
+form!(upon_sentinels_over_tls, tls_sentinel);
 form!(with_the_rights_of_the_manual, acl);

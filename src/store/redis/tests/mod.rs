@@ -5,6 +5,8 @@ mod faults;
 mod forms;
 mod layout;
 mod reach;
+mod rights;
+mod secure;
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +16,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
+pub(crate) use self::forms::cluster;
+pub(crate) use self::rights::{denied, mover};
+pub(crate) use self::secure::tls_cluster;
 use super::RedisStore;
 use crate::clock::{Clock as _, SystemClock};
 use crate::config::{Backend, RedisTls, RedisUrl, StoreConfig};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redis::Value;
 
-use super::forms::{Servers, acl, cluster, sentinel, tell, tls};
+use super::forms::{Servers, acl, among_nodes, cluster, sentinel, tell};
+use super::secure::{tls, tls_cluster, tls_sentinel};
 use super::{Server, config};
 use crate::config::{RedisTls, RedisUrl, StoreConfig};
 use crate::domain::account::AccountName;
@@ -50,6 +51,16 @@ async fn a_certificate_that_is_not_trusted_is_refused() {
     let key = servers.folder.path().join("client.key");
     let wrong = RedisTls { ca_file: Some(key), client: None };
     assert!(refused(&url, wrong).await.contains("holds no certificate"));
+}
+
+#[tokio::test]
+async fn sentinels_and_nodes_that_are_not_trusted_are_refused() {
+    for servers in [tls_sentinel().await, tls_cluster().await] {
+        let url = servers.url().0;
+        refused(&url, RedisTls::default()).await;
+        refused(&url, RedisTls { client: None, ..servers.config.tls.clone() }).await;
+        refused(&url.replace("rediss+", "redis+"), RedisTls::default()).await;
+    }
 }
 
 #[tokio::test]
@@ -102,9 +113,10 @@ fn migrate(servers: &Servers, slot: &str, [from, to]: [u16; 2]) {
     for key in keys {
         let Value::BulkString(key) = key else { panic!("it is text") };
         let key = String::from_utf8(key).unwrap();
-        tell(from, &["MIGRATE", "127.0.0.1", &to.to_string(), &key, "0", "5000"]);
+        tell(from, &["MIGRATE", "127.0.0.1", &among_nodes(to), &key, "0", "5000"]);
     }
     let owner = id(to);
+    assert!(matches!(tell(from, &["CLUSTER", "COUNTKEYSINSLOT", slot]), Value::Int(0)));
     for port in [to, from].iter().chain(&servers.ports) {
         tell(*port, &["CLUSTER", "SETSLOT", slot, "NODE", &owner]);
     }
@@ -126,7 +138,15 @@ fn owner_of(servers: &Servers, slot: i64) -> u16 {
 
 #[tokio::test]
 async fn a_slot_that_moves_is_followed_and_puts_copies_in_doubt() {
-    let servers = cluster().await;
+    moved_slots(cluster().await).await;
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_over_tls_is_followed() {
+    moved_slots(tls_cluster().await).await;
+}
+
+async fn moved_slots(servers: Servers) {
     let store = servers.connect("p", "one").await.unwrap();
     let key = store.keys.at(store.keys.shard_of(&AccountName::new("centro")), "accounts");
     let Value::Int(slot) = tell(servers.ports[0], &["CLUSTER", "KEYSLOT", &key]) else { panic!("it is a number") };
