@@ -1,7 +1,8 @@
 //! All figures in one table: `cargo bench --bench figures`.
 //!
 //! Ratios are of one run on one machine; absolute times are noisy. `cargo bench --bench figures -- quick` is shorter,
-//! and `reading`, `commits`, `memory`, `throughput`, `latency` and `recovery` pick parts.
+//! and `reading`, `commits`, `memory`, `throughput`, `latency`, `recovery`, `listed`, `hot-poll` and `accounts` pick parts.
+//! `accounts` takes half an hour and is measured only when it is named; `ACCOUNTS` (10,000) and `MINUTES` (5) change it.
 #![expect(
     clippy::as_conversions,
     clippy::cast_possible_truncation,
@@ -21,8 +22,10 @@
 
 mod bare;
 mod daemon;
+mod fleet;
 mod memory;
 mod micro;
+mod poll;
 mod process;
 mod receiver;
 mod redis_server;
@@ -38,7 +41,10 @@ use self::receiver::Receiver;
 /// The bytes `a webhook secret of a benchmark!`
 pub const SECRET: &str = "whsec_YSB3ZWJob29rIHNlY3JldCBvZiBhIGJlbmNobWFyayE=";
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_pregonero");
+/// The daemon to measure; `PREGONERO` names another build of it.
+pub fn program() -> String {
+    std::env::var("PREGONERO").unwrap_or_else(|_| env!("CARGO_BIN_EXE_pregonero").to_owned())
+}
 
 /// The upstream's day, as the daemon sees it.
 pub fn today() -> String {
@@ -61,7 +67,8 @@ fn main() {
 }
 
 async fn all(runs: usize, arguments: &[String]) {
-    const PARTS: [&str; 6] = ["reading", "commits", "memory", "throughput", "latency", "recovery"];
+    const PARTS: [&str; 9] =
+        ["reading", "commits", "memory", "throughput", "latency", "recovery", "listed", "hot-poll", "accounts"];
     let named = arguments.iter().any(|argument| PARTS.contains(&argument.as_str()));
     let wanted = |part: &str| !named || arguments.iter().any(|argument| argument == part);
     machine();
@@ -83,6 +90,16 @@ async fn all(runs: usize, arguments: &[String]) {
     }
     if wanted("recovery") {
         recovery().await;
+    }
+    if wanted("listed") {
+        poll::listed(if runs == 1 { 100 } else { 500 }).await;
+    }
+    if wanted("hot-poll") {
+        poll::hot_poll(99_900, runs).await;
+    }
+    if named && wanted("accounts") {
+        let number = |name: &str, usual| std::env::var(name).map_or(usual, |value| value.parse().expect("a number"));
+        fleet::accounts(number("ACCOUNTS", 10_000), number("MINUTES", 5), runs > 1).await;
     }
 }
 
@@ -190,7 +207,7 @@ async fn end_to_end(runs: usize) {
         for (name, measured, ratios) in &mut results {
             let server = redis_server::RedisServer::start().await;
             let store = if *name == "Redis" { Store::Redis(server.url()) } else { Store::Embedded };
-            let mut town = Town::start(PROGRAM, &store, AT_ONCE, "1s", "", false).await;
+            let mut town = Town::start(&program(), &store, AT_ONCE, "1s", "", false).await;
             let run = town.burst(BURST).await;
             ratios.push(run.per_second / bare);
             measured.push(run);
@@ -229,7 +246,7 @@ async fn bare_limit(count: usize, at_once: usize) -> (f64, f64) {
 /// Commit → webhook accepted at about 50 events/s, alone and beside an endpoint that hangs.
 async fn latency() {
     for (name, more) in [("alone", String::new()), ("beside a hanging endpoint", hanging().await)] {
-        let town = Town::start(PROGRAM, &Store::Embedded, 8, "100ms", &more, true).await;
+        let town = Town::start(&program(), &Store::Embedded, 8, "100ms", &more, true).await;
         for count in (5..=500).step_by(5) {
             town.upstream.list(count, &today());
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -263,7 +280,7 @@ async fn recovery() {
     for name in ["embedded", "Redis"] {
         let server = redis_server::RedisServer::start().await;
         let store = if name == "Redis" { Store::Redis(server.url()) } else { Store::Embedded };
-        let mut town = Town::start(PROGRAM, &store, 64, "1s", "", true).await;
+        let mut town = Town::start(&program(), &store, 64, "1s", "", true).await;
         town.upstream.list(20_000, &today());
         town.receiver.wait_for(5_000).await;
         town.crash();

@@ -19,6 +19,12 @@ impl Process {
         )
     }
 
+    /// The same, with what it logs in a file.
+    pub fn spawn_logging(command: &mut Command, log: std::fs::File) -> Self {
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Self(command.spawn().expect("the program starts"))
+    }
+
     pub fn id(&self) -> u32 {
         self.0.id()
     }

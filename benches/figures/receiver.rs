@@ -21,6 +21,8 @@ pub struct Received {
     pub last: Option<Instant>,
     /// Milliseconds from `detected_at` in the body to the acceptance.
     pub waits: Vec<f64>,
+    /// For each event, once: its amount, when it was detected, and when it was accepted.
+    pub told: Vec<(String, jiff::Timestamp, jiff::Timestamp)>,
 }
 
 /// A receiver on a free port of the loopback.
@@ -86,7 +88,7 @@ impl Receiver {
 
     fn note(&self, head: &[u8], body: &[u8]) {
         let now = Instant::now();
-        let wait = self.by_id.then(|| wait(body)).flatten();
+        let detected = self.by_id.then(|| detected(body)).flatten();
         let id = self.by_id.then(|| id(head)).flatten();
         self.with(|received| {
             received.count += 1;
@@ -96,7 +98,11 @@ impl Receiver {
                     received.repeats += 1;
                 } else {
                     received.first.insert(id, now);
-                    received.waits.extend(wait);
+                    if let Some((amount, detected)) = detected {
+                        let now = jiff::Timestamp::now();
+                        received.waits.push(now.duration_since(detected).as_secs_f64() * 1e3);
+                        received.told.push((amount, detected, now));
+                    }
                 }
             }
         });
@@ -110,11 +116,11 @@ fn parse(buffer: &[u8]) -> Option<(usize, usize)> {
     Some((head, length))
 }
 
-/// How long ago the event was detected, by the machine's clock, which both programs share.
-fn wait(body: &[u8]) -> Option<f64> {
+/// The amount, and when the event was detected, by the machine's clock, which both programs share.
+fn detected(body: &[u8]) -> Option<(String, jiff::Timestamp)> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    let detected: jiff::Timestamp = body["data"]["detected_at"].as_str()?.parse().ok()?;
-    Some(jiff::Timestamp::now().duration_since(detected).as_secs_f64() * 1e3)
+    let data = &body["data"];
+    Some((data["amount"]["value"].as_str()?.to_owned(), data["detected_at"].as_str()?.parse().ok()?))
 }
 
 fn id(head: &[u8]) -> Option<String> {

@@ -29,6 +29,7 @@ fn source(setting: u8, transport: Arc<dyn Transport>) -> TelepagosSource {
         cashout: false,
         income: BTreeMap::new(),
         watch_cashin: Vec::new(),
+        follow: None,
     };
     TelepagosSource::new(config, transport, Arc::new(Noon))
 }
