@@ -1,6 +1,7 @@
 //! The composition root: the only place that names every concrete type.
 
 mod reports;
+mod standings;
 mod stores;
 mod upstreams;
 
@@ -13,12 +14,13 @@ use tokio::net::TcpListener;
 use tracing::{debug, info, warn};
 
 use crate::api::hints::Desk;
-use crate::api::{ApiState, Health};
+pub use crate::api::watch_json;
+use crate::api::{ApiState, Health, WatchDesk};
 pub use crate::channels::Channel;
 use crate::channels::build;
 use crate::clock::Clock;
 pub use crate::clock::SystemClock;
-use crate::config::{AccountConfig, Backend, Config, Detail, StoreConfig};
+use crate::config::{AccountConfig, Backend, Config, Detail, FollowConfig, StoreConfig};
 use crate::domain::account::{SourceKind, Upstream};
 use crate::domain::delivery::{Attempt, Verdict};
 use crate::domain::event::Event;
@@ -37,7 +39,7 @@ use crate::pipeline::hints::Hints;
 use crate::pipeline::janitor::Janitor;
 pub use crate::pipeline::report::{Report, ReportError, Reporter};
 pub use crate::pipeline::watcher::Listener;
-use crate::pipeline::watcher::Watcher;
+use crate::pipeline::watcher::{Board, Watcher};
 use crate::sources::Source;
 use crate::sources::agenda::Agenda;
 use crate::sources::sipago::{PAID_DEPOSITS, SipagoSource};
@@ -45,6 +47,8 @@ use crate::sources::telepagos::TelepagosSource;
 use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
 use crate::store::{Archive, Store, StoreError, Watches};
+
+use self::standings::Place;
 
 pub use self::reports::report;
 pub use self::stores::{check_store, copy_store, open_payouts, open_watches, watch};
@@ -57,12 +61,14 @@ pub use crate::clock::Stopwatch;
 pub use crate::http::install_crypto;
 pub use crate::pipeline::dispatcher::Nobody;
 pub use crate::sources::probe::{Call as ProbeCall, Probe, Verdict as ProbeVerdict};
-pub use crate::sources::sipago::client::{Deposit, DepositState, Movement, Order, OrderLinkRequest, SipagoClient};
+pub use crate::sources::sipago::client::{
+    Deposit, DepositState, Movement, Order, OrderLinkRequest, Qr as SipagoQr, SipagoClient,
+};
 pub use crate::sources::telepagos::client as telepagos_calls;
 pub use crate::sources::{Amount, CallError, Personal, SourceError};
-pub use crate::store::Payouts;
 pub use crate::store::copy::{Kind as CopyKind, Step as CopyStep, Sum as CopySum, Summary as CopySummary};
 pub use crate::store::{Announcement, Counts, DeliveryFilter, DeliveryView, EventFilter, Lease, RejectView};
+pub use crate::store::{FollowError, Payouts};
 pub use crate::telemetry::init as log_to_stderr;
 
 /// Attempts at once over all destinations; each has its own cap below.
@@ -145,7 +151,7 @@ pub fn event_json(event: &Event) -> serde_json::Value {
 ///
 /// # Errors
 /// When the store, the listener or a destination cannot be opened.
-pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses) -> anyhow::Result<Opened> {
+pub async fn start(config: &Arc<Config>, lifecycle: &Lifecycle, witnesses: Witnesses) -> anyhow::Result<Opened> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let opened = open_store(&config.store).await.context("the store cannot be opened")?;
     for warning in opened.store.warnings().await? {
@@ -160,7 +166,13 @@ pub async fn start(config: &Config, lifecycle: &Lifecycle, witnesses: Witnesses)
     let nudge = Nudge::default();
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
     let sources = sources(config, &transport, &clock);
-    listen(config, lifecycle, &health, desks(&sources)).await?;
+    let watches = WatchDesk::new(Arc::clone(config), Arc::clone(&opened.watches), Arc::clone(&clock));
+    let (hearts, places, eye) = (lifecycle.heartbeats(), places(&sources), Arc::clone(&clock));
+    let state = ApiState::new(Arc::clone(&health), move || hearts.dead())
+        .with_hints(desks(&sources))
+        .with_watches(watches)
+        .with_sources(move || places.iter().map(|place| place.view(&*eye)).collect());
+    listen(config, lifecycle, &health, state).await?;
     info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
     let readiness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses });
     let listener: Arc<dyn Listener> = Arc::<Readiness>::clone(&readiness);
@@ -200,12 +212,10 @@ impl Witness for Readiness {
     }
 }
 
-async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>, desks: Vec<Desk>) -> anyhow::Result<()> {
+async fn listen(config: &Config, lifecycle: &Lifecycle, health: &Arc<Health>, state: ApiState) -> anyhow::Result<()> {
     let Some(address) = config.http.listen else { return Ok(()) };
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (`http.listen`)"))?;
-    let hearts = lifecycle.heartbeats();
-    let state = ApiState::new(Arc::clone(health), move || hearts.dead()).with_hints(desks);
     let (stop, health) = (lifecycle.stop_token(), Arc::clone(health));
     lifecycle.spawn("http", async move {
         let draining = async move {
@@ -253,7 +263,20 @@ struct Account<'a> {
     always: Vec<(SourceKind, String)>,
     /// The watches of the configuration.
     watches: Vec<WatchId>,
+    follow: Option<FollowConfig>,
     hints: Hints,
+    board: Board,
+}
+
+/// Where each account can be seen.
+fn places(accounts: &[Account<'_>]) -> Vec<Place> {
+    let place = |account: &Account<'_>| Place {
+        account: account.config.name.clone(),
+        upstream: account.source.upstream(),
+        listing: account.source.listing(),
+        board: account.board.clone(),
+    };
+    accounts.iter().map(place).collect()
 }
 
 /// A desk for each account whose configuration takes hints.
@@ -276,15 +299,31 @@ fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<d
         let source = TelepagosSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
         let watch = |id: &u64| WatchId { kind: WatchKind::Cashin, id: id.to_string() };
         let watches = account.watch_cashin.iter().map(watch).collect();
-        let (always, hints) = (Vec::new(), Hints::default());
-        Account { config: &account.common, source: Arc::new(source), always, watches, hints }
+        let (always, hints, board) = (Vec::new(), Hints::default(), Board::default());
+        Account {
+            config: &account.common,
+            source: Arc::new(source),
+            always,
+            watches,
+            follow: account.follow,
+            hints,
+            board,
+        }
     });
     let sipago = config.sipago.iter().map(|account| {
         let source = SipagoSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
         let watch = |uuid: &String| WatchId { kind: WatchKind::Order, id: uuid.clone() };
         let watches = account.watch_links.iter().map(watch).collect();
         let always = account.deposits.then(|| (SourceKind::Deposits, PAID_DEPOSITS.to_owned())).into_iter().collect();
-        Account { config: &account.common, source: Arc::new(source), always, watches, hints: Hints::default() }
+        Account {
+            config: &account.common,
+            source: Arc::new(source),
+            always,
+            watches,
+            follow: None,
+            hints: Hints::default(),
+            board: Board::default(),
+        }
     });
     telepagos.chain(sipago).collect()
 }
@@ -321,10 +360,14 @@ fn spawn_watchers(
     listener: &Arc<dyn Listener>,
 ) {
     let routes: Arc<[Route]> = config.routes().into();
-    for Account { config: account, source, always, watches, hints } in accounts {
+    for Account { config: account, source, always, watches, follow, hints, board } in accounts {
         let herald = herald(config, account, source.upstream(), &routes);
         let policy = policy(config, account);
-        let agenda = Agenda::new(account.poll, account.lookback_days, always);
+        let agenda = Agenda::new(account.poll, account.lookback_days, always).within(account.rate);
+        let agenda = match follow {
+            Some(FollowConfig { from, ahead }) => agenda.following(from, ahead),
+            None => agenda,
+        };
         let watcher = Watcher::new(
             Arc::clone(&opened.store),
             source,
@@ -336,6 +379,7 @@ fn spawn_watchers(
             Arc::clone(listener),
         )
         .hearing(hints)
+        .seen_at(board)
         .following(Arc::clone(&opened.watches), watches);
         let watcher = match config.reconcile {
             Some(nightly) => watcher.closing_days(Arc::clone(&opened.archive), nightly),

@@ -1,14 +1,15 @@
 //! What operators' commands do with stores beside the daemon: copy one, check one, add watches.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Backend, Config, StoreConfig};
 use crate::domain::account::AccountName;
-use crate::domain::watch::Watch;
+use crate::domain::watch::{Terms, WatchId};
 use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
-use crate::store::{Payouts, StoreError, Watches, copy};
+use crate::store::{FollowError, Payouts, StoreError, Watches, copy, follow};
 
 use super::now;
 
@@ -24,12 +25,18 @@ pub async fn open_watches(config: &StoreConfig) -> Result<Arc<dyn Watches>, Stor
     }
 }
 
-/// Follows something from now on. A daemon on the same store notices it within seconds, one that starts later then.
+/// Follows things from now on, on these terms, and returns how many of them were known. A daemon on the same store notices
+/// it within seconds, one that starts later then.
 ///
 /// # Errors
-/// See [`StoreError`].
-pub async fn watch(config: &Config, account: &AccountName, watch: Watch) -> Result<(), StoreError> {
-    open_watches(&config.store).await?.put_watches(account, &[watch]).await
+/// See [`FollowError`].
+pub async fn watch(
+    config: &Config,
+    account: &AccountName,
+    ids: &BTreeSet<WatchId>,
+    terms: &Terms,
+) -> Result<usize, FollowError> {
+    follow(&*open_watches(&config.store).await?, account, ids, terms, now()).await
 }
 
 /// Opens the store for cash-outs; the embedded one may be in use by the daemon. With `create` a file that is not there

@@ -9,6 +9,7 @@ use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 use url::Url;
 
+use super::follow;
 use super::hints::{self, Ids};
 use super::problem::{Read, did_you_mean, shown};
 use super::section::{Field, Kind, Section};
@@ -45,9 +46,10 @@ pub(super) fn telepagos(section: &Section<'_>, zone: &TimeZone) -> Read<Telepago
         &["credit", "debit"],
     );
     let watch = section.section("watch");
-    let watch_cashin = watch.or("cashin", Vec::new(), |field| field.each(cashin_id));
+    let watch_cashin = watch.or("cashin", Vec::new(), |field| field.each(|id| cashin_id(id, u64::MAX)));
     foreign_watch(&watch, "links", "orders are watched in `[[sipago]]`; here write `cashin = [number]`");
     watch.refuse_unknown_keys();
+    let follow = follow::follow(section);
     section.refuse_unknown_keys();
     Ok(TelepagosAccount {
         common: common?,
@@ -58,6 +60,7 @@ pub(super) fn telepagos(section: &Section<'_>, zone: &TimeZone) -> Read<Telepago
         cashout: cashout?,
         income: income?,
         watch_cashin: without_repeats(watch_cashin?),
+        follow: follow?,
     })
 }
 
@@ -163,8 +166,18 @@ fn poll(section: &Section<'_>) -> Read<Poll> {
     let cadence = |key, default| section.or(key, default, |field| field.duration(LEAST_CADENCE, 366 * DAY));
     let (hot, warm) = (cadence("hot", 15 * SECOND), cadence("warm", 900 * SECOND));
     let (cold, watch) = (cadence("cold", DAY), cadence("watch", 5 * SECOND));
+    let least = hot.unwrap_or(SECOND);
+    let quiet = section.or("quiet", (60 * SECOND).max(least), |field| {
+        let quiet = field.duration(LEAST_CADENCE, 366 * DAY)?;
+        if quiet < least {
+            return Err(
+                field.wrong("is shorter than `hot`", "quiet hours are asked less: write a longer time, or the same")
+            );
+        }
+        Ok(quiet)
+    });
     section.refuse_unknown_keys();
-    Ok(Poll { hot: hot?, warm: warm?, cold: cold?, watch: watch? })
+    Ok(Poll { hot: hot?, quiet: quiet?, warm: warm?, cold: cold?, watch: watch? })
 }
 
 fn lookback(field: &Field<'_>) -> Read<u32> {
@@ -201,13 +214,13 @@ fn date_format(field: &Field<'_>) -> Read<String> {
     Err(field.wrong(&what, "write strftime directives, such as `%d/%m/%Y %H:%M`"))
 }
 
-fn cashin_id(field: &Field<'_>) -> Read<u64> {
+pub(super) fn cashin_id(field: &Field<'_>, most: u64) -> Read<u64> {
     // Quotes are harmless here: people copy ids from where they stand in quotes.
-    let quoted = field.text_if_any().map(|text| text.trim().parse::<u64>().ok().filter(|id| *id > 0));
+    let quoted = field.text_if_any().map(|text| text.trim().parse::<u64>().ok().filter(|id| (1..=most).contains(id)));
     match quoted {
         Some(Some(id)) => Ok(id),
         Some(None) => Err(field.wrong("is no cash-in id", "write its number")),
-        None => field.whole(1..=u64::MAX),
+        None => field.whole(1..=most),
     }
 }
 

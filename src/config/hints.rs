@@ -1,8 +1,19 @@
 //! `hints` of an account: where an upstream may push "look now", and where in its words an id may stand.
 
-use super::HintsConfig;
+use super::Secret;
 use super::problem::Read;
 use super::section::{Field, Section};
+
+/// How an upstream's own push is read. Nothing in it is believed.
+#[derive(Clone, Debug)]
+pub struct HintsConfig {
+    /// The last part of the address that the upstream posts to.
+    pub secret: Secret,
+    /// JSON pointers (RFC 6901) to cash-in ids.
+    pub cashin: Vec<String>,
+    /// JSON pointers to order uuids, or to links that hold one.
+    pub links: Vec<String>,
+}
 
 /// Beside a rate limit nobody guesses so many characters.
 const LEAST_SECRET: usize = 16;
@@ -57,7 +68,7 @@ fn foreign(hints: &Section<'_>, key: &'static str) {
 }
 
 /// The secret is a part of a path: it is compared as it stands in the address.
-fn secret(field: &Field<'_>) -> Read<super::Secret> {
+fn secret(field: &Field<'_>) -> Read<Secret> {
     let secret = field.secret()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '~');
     if !(LEAST_SECRET..=MOST).contains(&secret.expose().len()) || !secret.expose().chars().all(plain) {

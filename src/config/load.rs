@@ -97,6 +97,9 @@ fn finish(config: Option<Config>, mut problems: Vec<Problem>) -> Result<Config, 
     }
 }
 
+/// So many keys are named in one warning: ten thousand accounts must not make a line of ten thousand names.
+const NAMED: usize = 5;
+
 /// The machine's name, and the file's absolute path as a number.
 fn whereabouts(environment: &Environment, file: Option<&Path>) -> Whereabouts {
     let kernel = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().map(|name| name.trim().to_owned());
@@ -118,7 +121,11 @@ fn readable_secrets(plain: &[(Origin, String)]) -> Vec<String> {
         |name: &str| std::fs::metadata(name).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0);
     let open = by_file.into_iter().filter(|(name, _)| everybodys(name));
     open.map(|(name, keys)| {
-        let keys = keys.join(", ");
+        let more = keys.len().saturating_sub(NAMED);
+        let mut keys = keys.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+        if more > 0 {
+            keys = format!("{keys} and {more} more");
+        }
         format!("{name} can be read by everybody and holds secrets in plain text ({keys}); `chmod o-r` it, or use `{{ file = … }}`")
     })
     .collect()

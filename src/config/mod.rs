@@ -9,6 +9,7 @@ mod accounts;
 mod destinations;
 mod environment;
 mod fields;
+mod follow;
 mod globals;
 mod hints;
 mod layers;
@@ -18,6 +19,7 @@ mod problem;
 pub mod secret;
 mod section;
 pub mod values;
+pub mod watching;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -28,6 +30,8 @@ use jiff::tz::TimeZone;
 use url::Url;
 
 pub use self::environment::Environment;
+pub use self::follow::FollowConfig;
+pub use self::hints::HintsConfig;
 pub use self::layers::EXAMPLE;
 pub use self::load::{Loaded, from_toml, load, load_in};
 pub use self::problem::{ConfigErrors, Problem};
@@ -194,22 +198,13 @@ pub struct AccountConfig {
     pub hints: Option<HintsConfig>,
 }
 
-/// How an upstream's own push is read. Nothing in it is believed.
-#[derive(Clone, Debug)]
-pub struct HintsConfig {
-    /// The last part of the address that the upstream posts to.
-    pub secret: Secret,
-    /// JSON pointers (RFC 6901) to cash-in ids.
-    pub cashin: Vec<String>,
-    /// JSON pointers to order uuids, or to links that hold one.
-    pub links: Vec<String>,
-}
-
 /// Cadences of polling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Poll {
     /// Yesterday, today and tomorrow.
     pub hot: Duration,
+    /// The same at hours at which nothing comes in.
+    pub quiet: Duration,
     /// The last seven days.
     pub warm: Duration,
     /// The whole look-back.
@@ -237,6 +232,8 @@ pub struct TelepagosAccount {
     pub income: BTreeMap<String, Income>,
     /// Cash-in ids to follow.
     pub watch_cashin: Vec<u64>,
+    /// Cash-ins that are looked for although nobody names them.
+    pub follow: Option<FollowConfig>,
 }
 
 /// What a raw `income` means.

@@ -22,6 +22,7 @@ pub mod payout;
 pub mod policy;
 pub mod refund;
 pub mod retry;
+pub mod rhythm;
 pub mod route;
 pub mod row;
 pub mod watch;

@@ -30,6 +30,9 @@ pub struct Told {
 /// The one slot of a book's ledger.
 const BOOK: Slot = Slot::from_bytes([0; 16]);
 
+/// The rank of an entry whose event bears the id of another book: a flag must not tell it again, and no row is bound to it.
+const ELSEWHERE: u8 = 1;
+
 /// The refunds and voids of one payment.
 #[derive(Clone, Debug)]
 pub struct Book {
@@ -48,8 +51,7 @@ impl Book {
 
     /// Doubts every entry that `is_missing`: it is told again, under the number that it has, when a signal shows it.
     pub fn doubt(&mut self, is_missing: impl Fn(FactKind, u32) -> bool) {
-        let entries = self.entries.iter().flat_map(|entry| entry.facts.iter().map(|kind| (kind, entry.ordinal)));
-        self.doubted = entries.filter(|(kind, ordinal)| is_missing(*kind, *ordinal)).collect();
+        self.doubted = self.told().filter(|(kind, ordinal)| is_missing(*kind, *ordinal)).collect();
     }
 
     /// What was told under these numbers; the first that is in doubt is in doubt no more, and has to be told.
@@ -60,13 +62,34 @@ impl Book {
         Some(Told { kind, ordinal })
     }
 
+    /// Whether a signal is told here already: a row by its own name, a flag by any refund (or void) at all.
+    pub fn knows(&self, signal: Signal) -> bool {
+        match signal {
+            Signal::Flag(kind) => self.entries.iter().any(|entry| entry.facts.has(kind)),
+            Signal::Row(kind, row) => self.entries.iter().any(|entry| entry.facts.has(kind) && entry.details == row),
+        }
+    }
+
+    /// What was told under the ids of this book.
+    pub fn told(&self) -> impl Iterator<Item = (FactKind, u32)> {
+        let here = self.entries.iter().filter(|entry| entry.rank != ELSEWHERE);
+        here.flat_map(|entry| entry.facts.iter().map(|kind| (kind, entry.ordinal)))
+    }
+
+    /// Notes that another book has told of this.
+    pub fn is_told_elsewhere(&mut self, kind: FactKind) {
+        if !self.knows(Signal::Flag(kind)) {
+            self.enter(kind, ELSEWHERE, 0);
+        }
+    }
+
     /// Enters a signal; `Some` when it tells of something that nobody told before.
     pub fn tell(&mut self, signal: Signal) -> Option<Told> {
         let (kind, row) = match signal {
             Signal::Flag(kind) => (kind, 0),
             Signal::Row(kind, row) => (kind, row),
         };
-        let of_kind = |memory: &&mut Memory| memory.facts.has(kind);
+        let of_kind = |memory: &&mut Memory| memory.facts.has(kind) && memory.rank != ELSEWHERE;
         if row == 0 {
             let told: Vec<u32> = self.entries.iter().filter(|entry| entry.facts.has(kind)).map(|e| e.ordinal).collect();
             if !told.is_empty() {
@@ -83,25 +106,23 @@ impl Book {
             let ordinal = unbound.ordinal;
             return self.known(kind, &[ordinal]);
         }
-        let ordinal =
-            self.entries.iter().filter(|memory| memory.facts.has(kind)).map(|memory| memory.ordinal).max().unwrap_or(0)
-                + 1;
+        Some(Told { kind, ordinal: self.enter(kind, 0, row) })
+    }
+
+    fn enter(&mut self, kind: FactKind, rank: u8, row: u64) -> u32 {
+        let of_kind = self.entries.iter().filter(|memory| memory.facts.has(kind));
+        let ordinal = of_kind.map(|memory| memory.ordinal).max().unwrap_or(0) + 1;
         self.entries.push(Memory {
             ordinal,
             facts: FactSet::EMPTY.with(kind),
-            rank: 0,
+            rank,
             party: Party::default(),
             details: row,
             sale: 0,
             payment: 0,
             missing_since: None,
         });
-        Some(Told { kind, ordinal })
-    }
-
-    /// Which kinds were told at all.
-    pub fn kinds(&self) -> FactSet {
-        self.entries.iter().fold(FactSet::EMPTY, |kinds, memory| kinds.union(memory.facts))
+        ordinal
     }
 
     /// What to write back.

@@ -85,6 +85,11 @@ impl Origin {
         }
     }
 
+    /// Whether it is followed because of what the configuration says, and for as long.
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Self::Configured | Self::Followed)
+    }
+
     /// The origin of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|origin| origin.as_str() == name)
@@ -148,6 +153,34 @@ impl Watch {
         } else {
             "open"
         }
+    }
+}
+
+/// On what terms something is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Who asks.
+    pub origin: Origin,
+    /// When it stops to be payable at the upstream, where that is known.
+    pub expires: Option<Timestamp>,
+    /// When we stop to ask for it.
+    pub until: Option<Timestamp>,
+    /// It can be paid many times.
+    pub reusable: bool,
+    /// What is asked for, where it is known.
+    pub amount: Option<Money>,
+}
+
+impl Terms {
+    /// The watch of `id` from now on, where `known` is what is kept of it. What is open keeps its age, what ended begins
+    /// anew. What the configuration names, or the sequence that it has followed, stays so and has no end but that one.
+    pub fn watch(&self, id: &WatchId, known: Option<&Watch>, now: Timestamp) -> Watch {
+        let since = known.filter(|watch| watch.ended.is_none()).map_or(now, |watch| watch.since);
+        let lasting = known.map(|watch| watch.origin).filter(|origin| origin.is_lasting());
+        let until = self.until.filter(|_| lasting.is_none());
+        let amount = self.amount.or_else(|| known.and_then(|watch| watch.amount));
+        let (origin, expires, reusable) = (lasting.unwrap_or(self.origin), self.expires, self.reusable);
+        Watch { id: id.clone(), origin, since, expires, until, ended: None, reusable, amount }
     }
 }
 

@@ -15,7 +15,9 @@ use super::pairs::{self, Paired};
 use super::plan::{self, Inputs, Plan, Told};
 use super::reconcile::Doubts;
 use crate::domain::account::{AccountName, Partition, Scope, SourceKind};
-use crate::domain::ledger::{Coverage, Diff, Finding, Ledger, Memory, birthmark, diff_as, reidentified, shared};
+use crate::domain::ledger::{
+    Coverage, Diff, Finding, Ledger, Memory, Slot, birthmark, diff_as, diff_beside, reidentified, shared,
+};
 use crate::domain::pairing::own_payment;
 use crate::domain::policy::Policy;
 use crate::domain::row::Row;
@@ -25,7 +27,7 @@ use crate::store::VersionedState;
 /// What a commit would do, for the log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rows read.
+    /// Rows that were compared.
     pub rows: usize,
     /// Facts passed over silently, because they belong to a baseline.
     pub baseline: usize,
@@ -158,7 +160,8 @@ impl<'a> Draft<'a> {
                     diff.changes.extend(birthmark(policy.identity));
                     diff
                 } else if ledger.identity() == policy.identity {
-                    diff_as(policy.identity, &herald.account, ledger, &rows, coverage)
+                    let same = same_of(snapshot, &partition);
+                    diff_beside(policy.identity, &herald.account, ledger, &rows, same, coverage)
                 } else if complete || watched {
                     reidentify(herald, policy, ledger, &rows, coverage)
                 } else {
@@ -315,6 +318,12 @@ fn reidentify(herald: &Herald, policy: &Policy, ledger: &Ledger, rows: &[&Row], 
     diff.changes.append(&mut changes);
     diff.changes.sort_unstable_by_key(|change| change.slot);
     diff
+}
+
+/// The slots of a partition that were left out of a reading, because nothing changed there.
+fn same_of(snapshot: &Snapshot, partition: &Partition) -> Vec<Slot> {
+    let Scope::Day(day) = partition.scope else { return Vec::new() };
+    snapshot.same.iter().filter(|(of, _)| *of == day).map(|(_, slot)| *slot).collect()
 }
 
 /// Whether a reading covers a partition wholly. Rows of days beyond the task are news, but their absence is none.

@@ -6,7 +6,7 @@ use super::announce::Herald;
 use crate::domain::account::{Partition, Scope, SourceKind};
 use crate::domain::day::Day;
 use crate::domain::policy::{Policy, Start};
-use crate::sources::{Snapshot, Task};
+use crate::sources::{Snapshot, Task, WARM_DAYS};
 use crate::store::{AccountState, VersionedState};
 
 /// How many days from today a sale is looked for at most, before the look-back of the account.
@@ -67,11 +67,22 @@ pub(super) fn next_state(
     let reaches_below = *from < floor && to.next() >= floor && state.floor.is_some();
     state.floor = Some(if reaches_below { *from } else { floor });
     if *from <= today && today <= *to {
-        // Only a reading that reaches back to where the last one ended closes the gap between them.
-        let gapless = state.read_through.is_none_or(|last| *from <= last.next());
-        if gapless {
-            state.read_through = Some(state.read_through.map_or(today, |last| last.max(today)));
-        }
+        state.read_through = Some(match state.read_through {
+            None => today,
+            // A clock that ran ahead has written that. A reading that goes back as far as we look in that case mends it.
+            Some(last) if last > today.next() => {
+                if *from <= today.plus(-WARM_DAYS) {
+                    // It may have closed days, too, that are not over.
+                    state.closed_through = state.closed_through.map(|day| day.min(today.plus(-1)));
+                    today
+                } else {
+                    last
+                }
+            }
+            // Only a reading that reaches back to where the last one ended closes the gap between them.
+            Some(last) if *from <= last.next() => last.max(today),
+            Some(last) => last,
+        });
     }
     state
 }
@@ -88,10 +99,57 @@ pub(super) fn look_back(
     now: Timestamp,
 ) -> Vec<Partition> {
     let today = herald.today(now);
-    let rows = || snapshot.rows.iter().map(|row| row.occurred.day());
+    let same = || snapshot.same.iter().map(|(day, _)| *day);
+    let rows = || snapshot.rows.iter().map(|row| row.occurred.day()).chain(same());
     // A row that bears a date of another century must not have its ledgers loaded.
     let first = rows().fold(today, Day::min).max(today.plus(-FARTHEST));
     let last = rows().chain(read_through).fold(today, Day::max).min(today.plus(FARTHEST));
     let days = first.plus(-i64::from(policy.lookback_days)).through(last.next());
     days.map(|day| Partition { account: herald.account.clone(), source: listing, scope: Scope::Day(day) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn day(text: &str) -> Day {
+        Day::parse(text).unwrap()
+    }
+
+    fn read(from: &str, read_through: &str) -> Option<String> {
+        let herald = Herald {
+            account: crate::domain::account::AccountName::new("palermo"),
+            upstream: crate::domain::account::Upstream::Sipago,
+            zone: jiff::tz::TimeZone::UTC,
+            late_after: std::time::Duration::from_secs(3600),
+            sandbox: false,
+            routes: Vec::new().into(),
+        };
+        let policy = Policy {
+            start: Start::Now,
+            lookback_days: 30,
+            flood: crate::domain::policy::Flood { limit: 0, older_than: std::time::Duration::ZERO },
+            remember: std::time::Duration::ZERO,
+            identity: 1,
+        };
+        let state = AccountState { read_through: Some(day(read_through)), ..AccountState::default() };
+        let task = Task::Days { from: day(from), to: day("2026-11-22") };
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let next = next_state(&herald, &policy, &task, &VersionedState { version: 1, state }, now);
+        next.read_through.map(|day| day.to_string())
+    }
+
+    #[test]
+    fn how_far_was_read_never_goes_back_and_never_leaves_a_gap() {
+        assert_eq!(read("2026-11-20", "2026-11-20").as_deref(), Some("2026-11-21"));
+        assert_eq!(read("2026-11-20", "2026-11-10").as_deref(), Some("2026-11-10"), "what lies between was not read");
+        assert_eq!(read("2026-11-11", "2026-11-10").as_deref(), Some("2026-11-21"));
+        assert_eq!(read("2026-11-20", "2026-11-22").as_deref(), Some("2026-11-22"), "around midnight clocks differ");
+    }
+
+    #[test]
+    fn what_a_clock_far_ahead_has_written_stands_until_a_week_was_read() {
+        assert_eq!(read("2026-11-20", "2027-01-10").as_deref(), Some("2027-01-10"));
+        assert_eq!(read("2026-11-14", "2027-01-10").as_deref(), Some("2026-11-21"));
+    }
 }

@@ -71,8 +71,9 @@ impl Claim {
         let (payment, alias, teller) = match row.view {
             View::RefundOfSale | View::VoidOfSale => {
                 let of_sale = sale.and_then(|sale| payments.get(&sale).copied());
-                let payment = of_sale.or(sale.map(pairing::of_sale)).or(own);
-                (payment.unwrap_or(itself), None, Some(itself))
+                let by_sale = sale.map(pairing::of_sale);
+                let payment = of_sale.or(by_sale).or(own).unwrap_or(itself);
+                (payment, by_sale.filter(|by_sale| *by_sale != payment), Some(itself))
             }
             View::Credit(_)
             | View::Debit(_)
@@ -121,7 +122,7 @@ pub(super) fn told_by_book(account: &AccountName, partition: &Partition, ledger:
     let Scope::Refunds(payment) = &partition.scope else { return Vec::new() };
     let Ok(payment) = u64::from_str_radix(payment, 16) else { return Vec::new() };
     let slot = slot_of(account, payment);
-    ledger.facts().map(|(_, ordinal, fact)| EventId::of_fact(&slot, ordinal, fact)).collect()
+    Book::open(ledger).told().map(|(fact, ordinal)| EventId::of_fact(&slot, ordinal, fact)).collect()
 }
 
 /// Enters all claims into their books: what is new, and what has to be written. What is among `missing` counts as told,
@@ -147,14 +148,18 @@ pub(super) fn settle(
     }
     let mut merged = Vec::new();
     for claim in claims {
-        let known_by_alias =
-            claim.alias.and_then(|alias| books.get(&alias)).map(|(_, _, book)| book.kinds()).unwrap_or_default();
-        let Some((_, _, book)) = books.get_mut(&claim.payment) else { continue };
         for kind in claim.facts.iter() {
-            let told = book.tell(claim.teller.map_or(Signal::Flag(kind), |teller| Signal::Row(kind, teller)));
-            // A refund row that came before its sale was known was entered under the sale's name.
-            let Some(told) = told.filter(|_| !known_by_alias.has(kind)) else { continue };
-            let slot = slot_of(account, claim.payment);
+            let signal = claim.teller.map_or(Signal::Flag(kind), |teller| Signal::Row(kind, teller));
+            // A refund row that came before its sale was known was entered under the sale's name, and stays there.
+            let knows = |alias: &u64| books.get(alias).is_some_and(|(_, _, book)| book.knows(signal));
+            let alias = claim.alias.filter(knows);
+            if let (Some(_), Some((_, _, book))) = (alias, books.get_mut(&claim.payment)) {
+                book.is_told_elsewhere(kind);
+            }
+            let place = alias.unwrap_or(claim.payment);
+            let Some((_, _, book)) = books.get_mut(&place) else { continue };
+            let Some(told) = book.tell(signal) else { continue };
+            let slot = slot_of(account, place);
             merged.push(Merged { row: claim.row, fact: kind, slot, ordinal: told.ordinal, payment: claim.payment });
         }
     }

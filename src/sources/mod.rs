@@ -8,6 +8,7 @@ pub mod agenda;
 mod call;
 pub mod gate;
 mod json;
+mod listed;
 pub mod probe;
 mod record;
 mod rules;
@@ -18,10 +19,13 @@ pub mod sipago;
 pub mod telepagos;
 mod words;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::agenda::{Agenda, Feedback, Kept, MOST_HINTED, Work};
+pub use self::agenda::{Agenda, Feedback, Kept, MOST_HINTED, Tempo, Upcoming, WARM_DAYS, Work};
 pub use self::call::{CallError, Failure, Invalid, Said};
+pub use self::gate::Usage;
+pub use self::listed::Listed;
 pub use self::record::{Amount, Extra, Personal};
 pub use self::rules::Doubt;
 use async_trait::async_trait;
@@ -30,6 +34,7 @@ use jiff::Timestamp;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::cause::Cause;
 use crate::domain::day::Day;
+use crate::domain::ledger::Slot;
 use crate::domain::row::{Reject, Row};
 use crate::http::TransportError;
 
@@ -69,10 +74,37 @@ pub struct Snapshot {
     pub paged: bool,
     /// What could be read. A row of a day outside the task is possible: the upstream filters in its own zone.
     pub rows: Vec<Row>,
+    /// Slots of which every row was listed, to the letter, at the last reading, and none is in `rows`. In no order, and
+    /// a slot of several rows more than once. Empty but after [`Source::read_again`].
+    pub same: Vec<(Day, Slot)>,
+    /// What [`Source::read_again`] needs to know the next time, where that is worth it.
+    pub listed: Option<Arc<Listed>>,
     /// What could not.
     pub rejects: Vec<Reject>,
     /// Of the raw answers.
     pub fingerprint: Fingerprint,
+}
+
+impl Snapshot {
+    /// A reading in one piece, of which nothing is left out.
+    pub(crate) const fn whole(
+        source: SourceKind,
+        read_at: Timestamp,
+        rows: Vec<Row>,
+        rejects: Vec<Reject>,
+        fingerprint: Fingerprint,
+    ) -> Self {
+        Self { source, read_at, paged: false, rows, same: Vec::new(), listed: None, rejects, fingerprint }
+    }
+}
+
+/// The last answer to a task, whose news are all committed.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its fingerprint.
+    pub fingerprint: Fingerprint,
+    /// Its rows, if they are all remembered as they were then.
+    pub listed: Option<Arc<Listed>>,
 }
 
 /// The result of a reading.
@@ -174,6 +206,11 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// The source that is read by days.
     fn listing(&self) -> SourceKind;
 
+    /// What its gate is doing; `None` for one that has none.
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
+
     /// Logs in and fetches what readings are interpreted by (the list of operations). Idempotent; called before the
     /// first reading and repeated until it succeeds, but a reading does not depend on it.
     ///
@@ -186,4 +223,12 @@ pub trait Source: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// See [`SourceError`]; on any error nothing may be concluded about any row.
     async fn read(&self, task: &Task, known: Option<Fingerprint>) -> Result<Reading, SourceError>;
+
+    /// The same, where the last answer is known: what it says again may be left out as [`Snapshot::same`].
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    async fn read_again(&self, task: &Task, known: &Known) -> Result<Reading, SourceError> {
+        self.read(task, Some(known.fingerprint)).await
+    }
 }

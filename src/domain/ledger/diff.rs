@@ -60,6 +60,20 @@ pub fn diff(account: &AccountName, ledger: &Ledger, rows: &[&Row], coverage: Cov
 
 /// The same under another version of the identities; the ledger must be kept under it.
 pub fn diff_as(version: u8, account: &AccountName, ledger: &Ledger, rows: &[&Row], coverage: Coverage) -> Diff {
+    diff_beside(version, account, ledger, rows, Vec::new(), coverage)
+}
+
+/// The same of a reading that is left out in part: `same` are remembered slots of which every row was listed as it was
+/// when it was compared last, and none is in `rows`. Comparing them again would find nothing; they are there, and that is
+/// all that counts. In any order, and repeated at will.
+pub fn diff_beside(
+    version: u8,
+    account: &AccountName,
+    ledger: &Ledger,
+    rows: &[&Row],
+    mut same: Vec<Slot>,
+    coverage: Coverage,
+) -> Diff {
     let slot = |row: &Row| Slot::of_version(version, account, row.source, &row.identity);
     let mut order: Vec<(Slot, usize)> = rows.iter().enumerate().map(|(index, row)| (slot(row), index)).collect();
     order.sort_unstable();
@@ -78,9 +92,13 @@ pub fn diff_as(version: u8, account: &AccountName, ledger: &Ledger, rows: &[&Row
             bucket.counted(&mut diff, &mut scratch);
         }
     }
-    if coverage.complete && known_slots < ledger.len() {
+    same.sort_unstable();
+    same.dedup();
+    if coverage.complete && known_slots + same.len() < ledger.len() {
         for (slot, memories) in ledger.iter() {
-            if *slot != MARKER && order.binary_search_by_key(slot, |(slot, _)| *slot).is_err() {
+            let is_listed =
+                order.binary_search_by_key(slot, |(slot, _)| *slot).is_ok() || same.binary_search(slot).is_ok();
+            if *slot != MARKER && !is_listed {
                 let bucket = Bucket { slot: *slot, memories, members: &[], rows, coverage };
                 bucket.counted(&mut diff, &mut scratch);
             }

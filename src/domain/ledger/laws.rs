@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::model::Announced;
-use super::{Coverage, Diff, Finding, Ledger, diff};
+use super::{Coverage, Diff, Finding, IDENTITY_VERSION, Ledger, Slot, diff_beside};
 use crate::domain::account::{AccountName, SourceKind};
 use crate::domain::day::{Day, Moment};
 use crate::domain::event::EventId;
@@ -68,9 +68,15 @@ pub(super) struct Town {
 
 impl Town {
     pub(super) fn read(&mut self, rows: &[Row], coverage: Coverage) -> Diff {
+        self.read_beside(rows, &[], coverage)
+    }
+
+    /// A reading that leaves out the slots of `same`.
+    pub(super) fn read_beside(&mut self, rows: &[Row], same: &[Row], coverage: Coverage) -> Diff {
         let account = AccountName::new("centro");
         let rows: Vec<&Row> = rows.iter().collect();
-        let diff = diff(&account, &self.ledger, &rows, coverage);
+        let same = same.iter().map(|row| Slot::of(&account, row.source, &row.identity)).collect();
+        let diff = diff_beside(IDENTITY_VERSION, &account, &self.ledger, &rows, same, coverage);
         self.ledger.apply(self.ledger.version() + 1, &diff.changes);
         for finding in &diff.findings {
             self.cried.extend(finding.facts.iter().map(|fact| EventId::of_fact(&finding.slot, finding.ordinal, fact)));

@@ -1,8 +1,9 @@
 //! Which remembered occurrence is which row of a bucket.
 //!
-//! Exact matches first, then equal payers as far as they are known, then as many compatible ones as can be paired at all.
-//! The first pass is a sorted merge, so that a thousand unchanged rows cost a sort and no more. Of equally large pairings
-//! it is always the same one, whatever the order of the rows: see [`Pairing::augment`].
+//! First what looks as it did at the last reading, then equal payers as far as they are known, then as many compatible
+//! ones as can be paired at all. The first pass is a sorted merge, so that a thousand unchanged rows cost a sort and no
+//! more; and it is why the same reading brings no news: each row finds a memory that has seen it. Of equally large
+//! pairings it is always the same one, whatever the order of the rows: see [`Pairing::augment`].
 
 use super::{Memory, Party, Traits};
 
@@ -27,12 +28,12 @@ struct Pairing {
 }
 
 impl Pairing {
-    /// Pairs what is exactly alike, in the order of `preference`.
+    /// Pairs what looks alike, in the order of `preference`. What looks alike has an equal payer, too.
     fn merge<P: Ord>(&mut self, memories: &[Memory], rows: &[Traits], preference: impl Fn(&Memory) -> P) {
         let memories = memories.iter().enumerate();
         let mut left: Vec<_> =
-            memories.map(|(index, memory)| ((memory.party, memory.details), preference(memory), index)).collect();
-        let mut right: Vec<_> = rows.iter().enumerate().map(|(index, row)| ((row.party, row.details), index)).collect();
+            memories.map(|(index, memory)| (memory.details, preference(memory), index)).collect();
+        let mut right: Vec<_> = rows.iter().enumerate().map(|(index, row)| (row.details, index)).collect();
         left.sort_unstable();
         right.sort_unstable();
         let mut left = left.into_iter().peekable();
@@ -75,8 +76,8 @@ impl Pairing {
     ///
     /// Of the largest ones it is this one: first those rows have a partner that can have one with whom they share a
     /// number, then the others, of each those that are furthest along before the rest; and in this order each has the
-    /// memory with which it shares most, then the one beside which it tells least, then the eldest. Numbers go before
-    /// rank, because a wrong partner takes over the row's numbers and is no partner any more for the right one.
+    /// memory with which it shares most, then the one beside which it tells least, then the eldest. Numbers go before rank,
+    /// because a wrong partner takes over the row's numbers and is no partner any more for the right one.
     fn augment(&mut self, memories: &[Memory], rows: &[Traits]) {
         let mut left: Vec<(usize, &Memory)> =
             memories.iter().enumerate().zip(&self.taken).filter(|(_, taken)| !**taken).map(|(left, _)| left).collect();

@@ -20,9 +20,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
-pub use self::diff::{Coverage, Diff, Finding, diff, diff_as, shared};
+pub use self::diff::{Coverage, Diff, Finding, diff, diff_as, diff_beside, shared};
 pub use self::reidentify::{birthmark, reidentified};
 use super::account::{AccountName, SourceKind};
 use super::fact::{FactKind, FactSet};
@@ -129,7 +129,7 @@ pub struct Memory {
     pub rank: u8,
     /// The other side. Of a card sale without a payment id, its [`pairing`](super::pairing) marks.
     pub party: Party,
-    /// A hash of what an amendment may reword: status, holder, sale point.
+    /// A hash of how the row looked when it was read last, be it in a stale view: status, holder, sale point, payer.
     pub details: u64,
     /// Hash of the sale id, 0 where there is none. Of a transfer, which has no sale, its [`pairing`](super::pairing) trace.
     pub sale: u64,
@@ -240,6 +240,7 @@ impl Ledger {
 struct Traits {
     party: Party,
     sale: u64,
+    /// Of all that is printed of the row beyond its identity, the party among it. Persisted: never change how it is made.
     details: u64,
     rank: u8,
 }
@@ -259,7 +260,10 @@ impl Traits {
         }
         scratch.push(char::from(b'0' + row.view.rank()));
         let (party, sale) = marks(row);
-        Self { party, sale, details: short_hash(scratch), rank: row.view.rank() }
+        // A row without a payer has seed 0, which is no seed.
+        let seed = party.cuit ^ party.account.rotate_left(32);
+        let details = xxh3_64_with_seed(scratch.as_bytes(), seed).max(1);
+        Self { party, sale, details, rank: row.view.rank() }
     }
 }
 

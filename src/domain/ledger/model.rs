@@ -95,24 +95,24 @@ impl Model {
         }
     }
 
-    /// Pairs what is exactly alike, then what has the same payer as far as one is known.
+    /// Pairs what looks as it did when it was read last, then what has the same payer as far as one is known.
     fn alike(&self, traits: &[Traits], free_rows: &mut Vec<usize>, free: &mut Vec<usize>) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
         // The furthest along meets the furthest along.
         free_rows.sort_by_key(|row| (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details));
-        for exact in [true, false] {
+        for alike in [true, false] {
             for row in free_rows.clone() {
                 let wanted = traits[row];
                 let fits = |i: &&usize| {
                     let Occurrence { party, details, .. } = self.occurrences[**i];
                     let known = party.cuit != 0 || party.account != 0;
-                    party == wanted.party && if exact { details == wanted.details } else { known }
+                    if alike { details == wanted.details } else { known && party == wanted.party }
                 };
                 let best = free.iter().copied().enumerate().filter(|(_, i)| fits(&i)).min_by_key(|(_, i)| {
                     let Occurrence { ordinal, .. } = self.occurrences[*i];
                     // Of equals the youngest confirmed one stays as it is, so that it is the eldest that moves on.
-                    let age = if exact { u32::MAX - ordinal } else { ordinal.wrapping_sub(1) };
-                    (exact && ordinal == 0, self.news(*i, wanted), age, *i)
+                    let age = if alike { u32::MAX - ordinal } else { ordinal.wrapping_sub(1) };
+                    (alike && ordinal == 0, self.news(*i, wanted), age, *i)
                 });
                 if let Some((place, i)) = best {
                     free.remove(place);

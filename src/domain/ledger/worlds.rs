@@ -133,4 +133,24 @@ proptest! {
             prop_assert_eq!(told, mirror.told(&rows, coverage));
         }
     }
+
+    #[test]
+    fn leaving_out_what_is_the_same_changes_nothing(world in world(), looks in looks()) {
+        let (mut whole, mut part, mut last) = (Town::default(), Town::default(), Vec::new());
+        for time in looks {
+            let rows: Vec<Row> = world.iter().filter_map(|truth| truth.at(time)).collect();
+            let of = |rows: &[Row], bucket: &Row| {
+                let mut rows: Vec<String> =
+                    rows.iter().filter(|row| row.identity == bucket.identity).map(|row| format!("{row:?}{:?}{:?}{:?}", row.payer.cuit, row.payer.cvu_cbu, row.payer.name)).collect();
+                rows.sort();
+                rows
+            };
+            let (same, rest): (Vec<Row>, Vec<Row>) = rows.iter().cloned().partition(|row| of(&last, row) == of(&rows, row));
+            let all = whole.read(&rows, WHOLE);
+            let some = part.read_beside(&rest, &same, WHOLE);
+            prop_assert_eq!((all.changes, all.vanished, all.returned), (some.changes, some.vanished, some.returned));
+            last = rows;
+        }
+        prop_assert_eq!(whole.cried.len(), part.cried.len());
+    }
 }

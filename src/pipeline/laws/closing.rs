@@ -219,3 +219,29 @@ async fn a_day_is_closed_when_the_upstream_answers_again() {
     town.watch(&mut watcher, HOUR).await;
     assert_eq!(counts(&town.closed().await[0].1), (1, 0, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_row_that_came_before_its_sale_is_told_under_one_id_for_ever() {
+    let mut town = town();
+    town.watches = vec![(SourceKind::Links, "u".into())];
+    let mut watcher = town.watcher();
+    let early = refund_row(9, 1, 4, "2026-11-21T09:01:00");
+    town.upstream.list(std::slice::from_ref(&early));
+    town.watch(&mut watcher, 20 * MINUTE).await;
+    assert_eq!(town.events(EventType::PaymentRefunded).await.len(), 1, "nothing is known of its sale");
+    // The sale is listed late and says the same; so does the order behind it, and the nightly check asks everybody again.
+    let sold = flagged(sale(1, 10, "2026-11-17T08:00:00"));
+    town.upstream.list(&[early.clone(), sold.clone()]);
+    town.watch(&mut watcher, 20 * MINUTE).await;
+    town.upstream.list(&[early.clone(), sold.clone(), order_payment(1, true)]);
+    town.watch(&mut watcher, 20 * HOUR).await;
+    assert_eq!(town.closed().await.len(), 1);
+    assert_eq!(town.events(EventType::PaymentRefunded).await.len(), 1);
+    assert_eq!(town.events(EventType::ReconcileDifference).await.len(), 0);
+    // A second part is a second refund.
+    let second = refund_row(10, 1, 3, "2026-11-22T05:00:00");
+    town.upstream.list(&[early, sold, second, order_payment(1, true)]);
+    town.watch(&mut watcher, 2 * 24 * HOUR).await;
+    assert_eq!(town.closed().await.len(), 3);
+    assert_eq!(town.events(EventType::PaymentRefunded).await.len(), 2);
+}

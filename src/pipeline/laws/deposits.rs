@@ -45,7 +45,7 @@ fn account() -> SipagoAccount {
         name: AccountName::new("palermo"),
         base_url: "https://api.example/services/".parse().unwrap(),
         rate: Rate { count: number(6_000), per: 60 * second, burst: number(6_000) },
-        poll: Poll { hot: 15 * second, warm: QUARTER, cold: 86_400 * second, watch: 5 * second },
+        poll: Poll { hot: 15 * second, quiet: 15 * second, warm: QUARTER, cold: 86_400 * second, watch: 5 * second },
         lookback_days: 30,
         start: Start::Now,
         allow_http: false,

@@ -17,6 +17,11 @@ impl Fragile {
     pub(super) fn new(store: &Arc<MemoryStore>, commits: u32) -> Self {
         Self { inner: Arc::clone(store), commits_left: Mutex::new(commits) }
     }
+
+    /// From now on all are.
+    pub(super) fn mend(&self) {
+        *self.commits_left.lock().unwrap() = u32::MAX;
+    }
 }
 
 #[async_trait]

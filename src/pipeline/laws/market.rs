@@ -41,7 +41,8 @@ impl Market {
         let clock = Arc::clone(&self.town.clock);
         match upstream {
             Upstream::Telepagos => {
-                Arc::new(TelepagosSource::new(config.telepagos.into_iter().next().unwrap(), transport, clock))
+                let account = config.telepagos.into_iter().next().unwrap();
+                Arc::new(TelepagosSource::new(account, transport, clock).recognising_from(0))
             }
             Upstream::Sipago => {
                 let mut account = config.sipago.into_iter().next().unwrap();
@@ -53,12 +54,16 @@ impl Market {
 
     /// Watches for `time` with a watcher that was started now, and follows these ids.
     async fn watch(&self, upstream: Upstream, ids: &[String], time: Duration) {
+        self.town.watch(&mut self.watcher(upstream, ids), time).await;
+    }
+
+    fn watcher(&self, upstream: Upstream, ids: &[String]) -> Watcher {
         let source = match upstream {
             Upstream::Telepagos => SourceKind::Cashin,
             Upstream::Sipago => SourceKind::Links,
         };
         let secs = Duration::from_secs;
-        let poll = Poll { hot: secs(15), warm: secs(900), cold: secs(86_400), watch: secs(5) };
+        let poll = Poll { hot: secs(15), quiet: secs(15), warm: secs(900), cold: secs(86_400), watch: secs(5) };
         let asked = ids.iter().map(|id| (source, id.clone())).collect();
         let agenda = Agenda::new(poll, self.town.policy.lookback_days, asked);
         let (town, clock) = (&self.town, Arc::clone(&self.town.clock));
@@ -66,8 +71,7 @@ impl Market {
         let store = Arc::<MemoryStore>::clone(&town.store);
         let source = self.source(upstream);
         let nudge = town.nudge.clone();
-        let mut watcher = Watcher::new(store, source, clock, herald, town.policy, agenda, nudge, Arc::new(Nobody));
-        town.watch(&mut watcher, time).await;
+        Watcher::new(store, source, clock, herald, town.policy, agenda, nudge, Arc::new(Nobody))
     }
 }
 
@@ -171,4 +175,25 @@ async fn a_long_life_never_puts_two_payments_under_one_key() {
         let told: usize = keys.iter().map(|types| count(types, "link.paid") + count(types, "qr.paid")).sum();
         assert!(told > 20 && paired == told, "seed {seed}: {paired} of {told}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn rows_that_a_poll_passed_over_are_read_when_the_store_has_forgotten_them() {
+    let mut market = Market::new(5);
+    market.town.policy.start = Start::Today;
+    let mut watcher = market.watcher(Upstream::Telepagos, &[]);
+    let credit = |pesos: i64| market.world.telepagos_credit(Money::from_cents(pesos * 100));
+    for pesos in 1..=3 {
+        credit(pesos);
+        market.town.watch(&mut watcher, MINUTE).await;
+    }
+    let mut expected = vec!["credit.received 1.00", "credit.received 2.00", "credit.received 3.00"];
+    assert_eq!(market.town.cried().await, expected);
+    market.town.store.empty();
+    credit(4);
+    market.town.watch(&mut watcher, MINUTE).await;
+    expected.push("credit.received 4.00");
+    let mut cried = market.town.cried().await;
+    cried.sort();
+    assert_eq!(cried, expected, "all of it is told again, under the old ids");
 }

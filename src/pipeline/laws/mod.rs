@@ -3,9 +3,11 @@
 mod closing;
 mod delivering;
 mod deposits;
+mod follow;
 mod fragile;
 mod history;
 mod market;
+mod pace;
 mod pairing;
 mod watches;
 mod watching;
@@ -59,6 +61,10 @@ struct Fake {
     stale: Mutex<Option<Vec<Row>>>,
     /// How long a reading takes.
     takes: Mutex<Duration>,
+    /// It asks for that long a pause instead of answering.
+    pause: Mutex<Option<Duration>>,
+    /// What it was asked.
+    asked: Mutex<Vec<Task>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -87,8 +93,12 @@ impl Source for Fake {
     }
 
     async fn read(&self, task: &Task, _: Option<Fingerprint>) -> Result<Reading, SourceError> {
+        self.asked.lock().unwrap().push(task.clone());
         let takes = *self.takes.lock().unwrap();
         tokio::time::sleep(takes).await;
+        if let Some(pause) = *self.pause.lock().unwrap() {
+            return Err(SourceError::SlowDown { status: 429, retry_after: Some(pause) });
+        }
         if *self.failing.lock().unwrap() {
             return Err(SourceError::Contract("it is broken".into()));
         }
@@ -109,9 +119,7 @@ impl Source for Fake {
                 Task::Watched { .. } => row.source == source,
             })
             .collect();
-        let snapshot =
-            Snapshot { source, read_at: self.clock.now(), paged: false, rows, rejects: Vec::new(), fingerprint: 0 };
-        Ok(Reading::Snapshot(snapshot))
+        Ok(Reading::Snapshot(Snapshot::whole(source, self.clock.now(), rows, Vec::new(), 0)))
     }
 }
 
@@ -182,6 +190,7 @@ pub(super) struct Town {
     name: &'static str,
     nightly: Option<Nightly>,
     hot: Duration,
+    quiet: Duration,
     watches: Vec<(SourceKind, String)>,
     patterns: Vec<&'static str>,
 }
@@ -199,6 +208,8 @@ impl Town {
             leaks: Mutex::new(false),
             stale: Mutex::new(None),
             takes: Mutex::new(Duration::from_millis(20)),
+            pause: Mutex::default(),
+            asked: Mutex::default(),
             clock: Arc::clone(&clock),
         };
         Self {
@@ -215,6 +226,7 @@ impl Town {
             name: "palermo",
             nightly: None,
             hot: Duration::from_secs(15),
+            quiet: Duration::ZERO,
             watches: Vec::new(),
             patterns: vec!["*", "system.*"],
             clock,
@@ -245,7 +257,13 @@ impl Town {
     fn watcher_of(&self, store: Arc<dyn Store>, source: Arc<dyn Source>) -> Watcher {
         let herald = self.herald();
         let secs = Duration::from_secs;
-        let poll = Poll { hot: self.hot, warm: secs(900), cold: secs(86_400), watch: secs(5) };
+        let poll = Poll {
+            hot: self.hot,
+            quiet: self.quiet.max(self.hot),
+            warm: secs(900),
+            cold: secs(86_400),
+            watch: secs(5),
+        };
         let agenda = Agenda::new(poll, self.policy.lookback_days, self.watches.clone());
         let clock = Arc::clone(&self.clock);
         let nudge = self.nudge.clone();

@@ -258,7 +258,7 @@ async fn a_crash_at_any_commit_changes_no_key_and_no_byte_of_what_was_told() {
 async fn computed(town: &Town, task: &Task, rows: Vec<Row>) -> Vec<Commit> {
     let (herald, now) = (town.herald(), town.clock.now());
     let source = task_source(task, SourceKind::Transactions);
-    let snapshot = Snapshot { source, read_at: now, paged: false, rows, rejects: Vec::new(), fingerprint: 0 };
+    let snapshot = Snapshot::whole(source, now, rows, Vec::new(), 0);
     let before = town.store.account(&herald.account).await.unwrap();
     let mut known: HashMap<Partition, crate::domain::ledger::Ledger> = HashMap::new();
     let wanted: Vec<Partition> = partitions(&herald, task, &snapshot).into_keys().collect();

@@ -4,7 +4,9 @@
 //! keeps copies of hot ledgers that it may drop at any time.
 
 mod closing;
+mod follow;
 mod memory;
+mod pace;
 mod reading;
 mod register;
 mod trouble;
@@ -18,6 +20,8 @@ use tracing::{debug, info};
 
 use self::closing::Closer;
 use self::memory::Memory;
+use self::pace::Pace;
+pub use self::pace::{Board, Standing};
 use self::reading::WatchError;
 use self::register::Register;
 use self::trouble::{Failures, Unreadable};
@@ -38,7 +42,7 @@ const LEASE: Duration = Duration::from_secs(22);
 const RENEW: Duration = Duration::from_secs(12);
 
 /// How often an account that another replica holds is asked for.
-const STANDBY: Duration = Duration::from_secs(4);
+const STANDBY: Duration = Duration::from_secs(2);
 
 /// Told of every announcement that was committed.
 pub trait Listener: Send + Sync + std::fmt::Debug {
@@ -51,6 +55,18 @@ pub trait Listener: Send + Sync + std::fmt::Debug {
 
 impl Listener for super::dispatcher::Nobody {
     fn announced(&self, _: &Announcement) {}
+}
+
+/// What is known of the store's ill health.
+#[derive(Debug, Default)]
+struct Outage {
+    /// It was said to be down.
+    down: bool,
+    /// What was read could not be written. That the lease can be renewed then proves nothing: a file that is read-only
+    /// renews it, too.
+    unwritten: bool,
+    /// Failures in a row.
+    failures: u32,
 }
 
 /// The loop that watches one account.
@@ -69,6 +85,8 @@ pub struct Watcher {
     witness: Arc<dyn Listener>,
     memory: Memory,
     failures: Failures,
+    pace: Pace,
+    board: Option<Board>,
     unreadable: Unreadable,
     /// Watched things of which only a refund is to be expected.
     ended: HashSet<Task>,
@@ -79,8 +97,7 @@ pub struct Watcher {
     closer: Option<Closer>,
     started: Stopwatch,
     prepared: bool,
-    store_down: bool,
-    store_failures: u32,
+    outage: Outage,
     /// Of the store that the memory was copied from.
     incarnation: u64,
 }
@@ -112,6 +129,8 @@ impl Watcher {
             witness,
             memory: Memory::default(),
             failures: Failures::default(),
+            pace: Pace::default(),
+            board: None,
             unreadable: Unreadable::default(),
             ended: HashSet::new(),
             held_since: None,
@@ -119,8 +138,7 @@ impl Watcher {
             closer: None,
             started: Stopwatch::start(),
             prepared: false,
-            store_down: false,
-            store_failures: 0,
+            outage: Outage::default(),
             incarnation,
         }
     }
@@ -160,6 +178,12 @@ impl Watcher {
 
     /// Does the most overdue work, if any is due, and returns how long none will be.
     pub async fn step(&mut self) -> Duration {
+        let wait = self.turn().await;
+        self.show(self.held_since.is_some() && !self.outage.down);
+        wait
+    }
+
+    async fn turn(&mut self) -> Duration {
         self.rests = false;
         match self.holds_lease().await {
             Ok(true) => {}
@@ -186,6 +210,8 @@ impl Watcher {
             Ok(state) => state.state.read_through,
             Err(error) => return self.store_backoff(&error),
         };
+        self.look_for_staleness().await;
+        self.keep_time(now);
         let next = self.agenda.next(now, today, read_through);
         let Some(work) = next.work else {
             self.rests = true;
@@ -199,7 +225,7 @@ impl Watcher {
 
     /// How long the lease needs no renewal. Nobody waits longer: an idle holder that let it lapse would poll in turns with
     /// its peers, each at a rate and with a burst of its own.
-    fn until_renewal(&self) -> Duration {
+    pub(super) fn until_renewal(&self) -> Duration {
         self.held_since.map_or(Duration::ZERO, |since| RENEW.saturating_sub(since.elapsed()))
     }
 
@@ -217,7 +243,11 @@ impl Watcher {
         let (now, chance) = (self.started.elapsed(), self.clock.chance());
         match result {
             Ok(ended) => {
+                if let Err(error) = self.found(work, ended).await {
+                    return self.store_backoff(&error);
+                }
                 self.agenda.feed(work, now, if ended { &Feedback::Ended } else { &Feedback::Done }, chance);
+                self.was_read(&work.task());
                 if !work.is_listing() {
                     self.watched_answered(&work.task());
                 } else if let Err(error) = self.recovered().await {
@@ -227,12 +257,17 @@ impl Watcher {
                 if work.is_listing() { self.close_days(work).await } else { Duration::ZERO }
             }
             Err(WatchError::Source(error)) => {
+                // Nothing that was read waits to be written.
+                self.outage.unwritten = false;
                 self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
                 self.source_failed(work, &error).await;
                 Duration::ZERO
             }
             // The work stays due; what was read is read again when the store answers.
-            Err(WatchError::Store(error)) => self.store_backoff(&error),
+            Err(WatchError::Store(error)) => {
+                self.outage.unwritten = true;
+                self.store_backoff(&error)
+            }
             Err(WatchError::Lost(wait)) => wait,
         }
     }
@@ -270,6 +305,9 @@ impl Watcher {
     }
 
     async fn source_failed(&mut self, work: &Work, error: &SourceError) {
+        if work.is_probe() {
+            return self.not_found(work, error);
+        }
         let whole_account = matches!(error, SourceError::Unauthorized { .. });
         if work.is_listing() || whole_account {
             self.failed(error).await;
@@ -291,9 +329,12 @@ impl Watcher {
                     debug!(account.name = %self.herald.account, "polling this account");
                     // Somebody else may have polled in between.
                     self.memory.doubt();
+                    self.pace.begin_anew();
                     self.register.iter_mut().for_each(Register::forget);
                 }
-                self.store_answers();
+                if !self.outage.unwritten {
+                    self.store_answers();
+                }
                 Ok(true)
             }
             Ok(None) => {
@@ -307,16 +348,17 @@ impl Watcher {
     }
 
     fn store_answers(&mut self) {
-        self.store_failures = 0;
-        if std::mem::take(&mut self.store_down) {
+        (self.outage.failures, self.outage.unwritten) = (0, false);
+        if std::mem::take(&mut self.outage.down) {
             self.witness.store_answers(true);
+            self.pace.begin_anew();
             info!(account.name = %self.herald.account, "the store answers again");
         }
     }
 
     fn store_backoff(&mut self, error: &crate::store::StoreError) -> Duration {
         self.store_failed(error);
-        self.store_failures = self.store_failures.saturating_add(1);
-        backoff(self.store_failures, Duration::from_millis(500), Duration::from_secs(30), self.clock.chance())
+        self.outage.failures = self.outage.failures.saturating_add(1);
+        backoff(self.outage.failures, Duration::from_millis(500), Duration::from_secs(30), self.clock.chance())
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tracing::{debug, info, warn};
 
-use super::{RENEW, STANDBY, Watcher};
+use super::{STANDBY, Watcher};
 use crate::domain::account::Partition;
 use crate::domain::day::Day;
 use crate::domain::ledger::Ledger;
@@ -14,7 +14,7 @@ use crate::domain::policy::Start;
 use crate::pipeline::audit::look_up;
 use crate::pipeline::digest::{Draft, Tally, partitions};
 use crate::pipeline::reconcile::Heard;
-use crate::sources::{Fingerprint, Reading, Snapshot, SourceError, Task};
+use crate::sources::{Known, Reading, Snapshot, SourceError, Task};
 use crate::store::{Commit, Committed, StoreError, VersionedState};
 
 /// How often a commit is computed anew when another replica was faster.
@@ -29,8 +29,9 @@ pub(super) enum WatchError {
     /// Nothing could be written; what was read will be read again.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The right to poll was lost in the middle, or cannot be renewed; look again after that long.
-    #[error("the right to poll was lost while the task was read")]
+    /// The right to poll was lost in the middle, or cannot be renewed, or what was known when it was read holds no more;
+    /// look again after that long.
+    #[error("the right to poll, or what was known, was lost while the task was read")]
     Lost(Duration),
 }
 
@@ -44,7 +45,11 @@ impl Watcher {
                 ended
             }
             Reading::Snapshot(snapshot) => {
-                self.digest(task, &snapshot).await?;
+                if !self.digest(task, &snapshot).await? {
+                    // What was left out as known is so no more; it is read again, in full.
+                    return Err(WatchError::Lost(Duration::ZERO));
+                }
+                self.learn_rhythm(task, &snapshot);
                 let ended = matches!(task, Task::Watched { .. }) && snapshot.rows.iter().any(|row| row.view.is_final());
                 if ended {
                     self.ended.insert(task.clone());
@@ -59,15 +64,20 @@ impl Watcher {
 
     /// Reads, and keeps the right to poll meanwhile: many pages at a low rate take longer than a lease, and whoever took
     /// over would ask beside us.
-    pub(super) async fn read(&mut self, task: &Task, known: Option<Fingerprint>) -> Result<Reading, WatchError> {
+    pub(super) async fn read(&mut self, task: &Task, known: Option<Known>) -> Result<Reading, WatchError> {
         let source = Arc::clone(&self.source);
-        let mut reading = source.read(task, known);
+        let mut reading = match &known {
+            Some(known) => source.read_again(task, known),
+            None => source.read(task, None),
+        };
         loop {
+            // Counted from the last renewal and not from here: a day that is closed is several readings, each short.
+            let renewal = self.until_renewal();
             tokio::select! {
                 biased;
                 read = &mut reading => return read.map_err(WatchError::Source),
-                () = tokio::time::sleep(RENEW) => match self.holds_lease().await {
-                    Ok(true) => {}
+                () = tokio::time::sleep(renewal) => match self.holds_lease().await {
+                    Ok(true) => self.look_for_staleness().await,
                     Ok(false) => return Err(WatchError::Lost(STANDBY)),
                     Err(wait) => return Err(WatchError::Lost(wait)),
                 },
@@ -75,8 +85,16 @@ impl Watcher {
         }
     }
 
-    async fn digest(&mut self, task: &Task, snapshot: &Snapshot) -> Result<(), StoreError> {
-        self.until_written(task, snapshot, None).await.map(|_| ())
+    /// False when it was read beside what is known, and that changed meanwhile: read it again.
+    async fn digest(&mut self, task: &Task, snapshot: &Snapshot) -> Result<bool, StoreError> {
+        if snapshot.same.is_empty() {
+            return self.until_written(task, snapshot, None).await.map(|_| true);
+        }
+        let is_written = self.compare_and_commit(task, snapshot, None).await?.is_some();
+        if !is_written {
+            self.memory.doubt();
+        }
+        Ok(is_written)
     }
 
     /// The same for a day that is reconciled: what counts as told without an event is in doubt. Returns what was heard.
@@ -120,6 +138,9 @@ impl Watcher {
         }
         let wanted: Vec<Partition> = partitions(&self.herald, task, snapshot).into_keys().collect();
         self.load(&wanted).await?;
+        if !self.memory.bears(task, snapshot) {
+            return Ok(None);
+        }
         // The plan borrows from what does not change while it is carried out.
         let (herald, policy) = (self.herald.clone(), self.policy);
         let auditor = reconciled.and_then(|_| self.auditor());
@@ -153,7 +174,7 @@ impl Watcher {
             }
         }
         if audit.is_none() {
-            self.memory.digested(task, snapshot.fingerprint, tally.unconfirmed > 0);
+            self.memory.digested(task, snapshot, wanted, tally.unconfirmed > 0);
         }
         // What was reconciled is looked at once more when the day is closed.
         if audit.is_none() {
@@ -193,8 +214,10 @@ impl Watcher {
     pub(super) async fn write(&mut self, commit: &Commit) -> Result<bool, StoreError> {
         match self.store.commit(commit).await {
             Ok(Committed::Done { created, rejected }) => {
+                self.store_answers();
                 self.memory.committed(commit);
                 if !created.is_empty() {
+                    self.pace.stir();
                     self.nudge.give();
                 }
                 commit.announcements.iter().for_each(|announcement| self.witness.announced(announcement));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use tracing::{debug, info};
 
+use super::follow::{is_over, number};
 use super::{RENEW, Watcher};
 use crate::clock::Stopwatch;
 use crate::domain::account::{AccountName, SourceKind};
@@ -26,8 +27,17 @@ const GRACE: SignedDuration = SignedDuration::from_secs(10);
 /// A hinted id is followed for so long while it is open, as the agenda does.
 const HINTED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// Whoever is handed a link or a QR pays within that time, or takes time.
+const EXPECTED: SignedDuration = SignedDuration::from_mins(15);
+
+/// An open watch is young for so long: the account is asked as often as it is configured whatever the hour.
+const YOUNG: SignedDuration = SignedDuration::from_hours(1);
+
 /// The most expiries in one commit.
 const CHUNK: usize = 500;
+
+/// So many payments of links that nobody follows are remembered at the most.
+const MOST_HEARD: usize = 1_000;
 
 /// What is known here of the watches in the store.
 #[derive(Debug)]
@@ -39,11 +49,16 @@ pub(super) struct Register {
     is_configured: bool,
     /// Of the list in the store.
     version: Option<u64>,
-    list: BTreeMap<WatchId, Watch>,
+    pub(super) list: BTreeMap<WatchId, Watch>,
     /// What changed here and is not in the store yet.
     unwritten: BTreeSet<WatchId>,
     unremoved: BTreeSet<WatchId>,
+    /// Issued links and QRs that were paid and stood in no list: they may have been made since we looked.
+    heard: BTreeMap<WatchId, Timestamp>,
     looked: Option<Stopwatch>,
+    /// Until when a payer is expected, and until when something young is followed.
+    expects: Option<Timestamp>,
+    young: Option<Timestamp>,
 }
 
 impl Register {
@@ -90,6 +105,7 @@ impl Register {
             self.list.retain(|id, _| !gone.contains(id));
             self.is_configured = true;
         }
+        self.settle_heard();
         Ok(true)
     }
 
@@ -118,7 +134,13 @@ impl Register {
         self.unwritten.insert(id.clone());
     }
 
-    fn remove(&mut self, id: &WatchId) {
+    pub(super) fn put(&mut self, watch: Watch) {
+        self.unremoved.remove(&watch.id);
+        self.unwritten.insert(watch.id.clone());
+        self.list.insert(watch.id.clone(), watch);
+    }
+
+    pub(super) fn remove(&mut self, id: &WatchId) {
         if self.list.remove(id).is_some() {
             self.unwritten.remove(id);
             self.unremoved.insert(id.clone());
@@ -128,8 +150,29 @@ impl Register {
     /// A payment of an issued link or QR; one that can be paid many times goes on.
     fn paid(&mut self, kind: WatchKind, id: Option<&String>, now: Timestamp) {
         let Some(id) = id.map(|id| WatchId { kind, id: id.clone() }) else { return };
-        if self.list.get(&id).is_some_and(|watch| !watch.reusable) {
-            self.end(&id, now);
+        match self.list.get(&id) {
+            Some(watch) if watch.reusable => {}
+            Some(_) => self.end(&id, now),
+            None => {
+                self.heard.insert(id, now);
+                if self.heard.len() > MOST_HEARD {
+                    let eldest = self.heard.iter().min_by_key(|(_, at)| **at).map(|(id, _)| id.clone());
+                    eldest.and_then(|id| self.heard.remove(&id));
+                }
+            }
+        }
+    }
+
+    /// Ends what was paid before it was seen here. What somebody has added since the payment is to be paid once more.
+    fn settle_heard(&mut self) {
+        let is_meant = |(id, at): (&WatchId, &Timestamp)| {
+            let watch = self.list.get(id).filter(|watch| !watch.reusable)?;
+            (watch.origin == Origin::Created || watch.since <= *at).then(|| (id.clone(), *at))
+        };
+        let paid: Vec<(WatchId, Timestamp)> = self.heard.iter().filter_map(is_meant).collect();
+        self.heard.retain(|id, _| !self.list.contains_key(id));
+        for (id, at) in paid {
+            self.end(&id, at);
         }
     }
 }
@@ -146,7 +189,10 @@ impl Watcher {
             list: BTreeMap::new(),
             unwritten: BTreeSet::new(),
             unremoved: BTreeSet::new(),
+            heard: BTreeMap::new(),
             looked: None,
+            expects: None,
+            young: None,
         });
         self
     }
@@ -192,9 +238,18 @@ impl Watcher {
         Ok(())
     }
 
-    fn align(&mut self, now: Timestamp) {
-        let Some(register) = &self.register else { return };
-        let kept = register.list.values().filter_map(|watch| {
+    pub(super) fn align(&mut self, now: Timestamp) {
+        self.know_cashins();
+        let lookback = self.lookback();
+        let Some(register) = &mut self.register else { return };
+        let open = || register.list.values().filter(|watch| watch.ended.is_none() && watch.origin != Origin::Hinted);
+        let issued = open().filter(|watch| watch.id.kind.source().is_none());
+        let expects = issued.filter_map(|watch| watch.since.checked_add(EXPECTED).ok()).max();
+        let young = open().filter_map(|watch| watch.since.checked_add(YOUNG).ok()).max();
+        (register.expects, register.young) = (expects, young);
+        // What is over is kept only to know by it how far the probing has come.
+        let asked = register.list.values().filter(|watch| !is_over(watch, now, lookback));
+        let kept = asked.filter_map(|watch| {
             let age = Duration::try_from(now.duration_since(watch.since)).unwrap_or_default();
             let (ended, hinted) = (watch.ended.is_some(), watch.origin == Origin::Hinted);
             Some(Kept { source: watch.id.kind.source()?, id: watch.id.id.clone(), age, ended, hinted })
@@ -202,6 +257,21 @@ impl Watcher {
         let kept: Vec<Kept> = kept.collect();
         debug!(account.name = %self.herald.account, watches = kept.len(), "following what the store keeps");
         self.agenda.keep(&kept, self.started.elapsed());
+        let followed = self.agenda.followed();
+        let is_followed = |source: SourceKind, id: &str| followed.contains(&(source, id.to_owned()));
+        self.memory.keep_watched(is_followed);
+        let is_kept = |task: &Task| match task {
+            Task::Watched { source, id } => is_followed(*source, id),
+            Task::Days { .. } => true,
+        };
+        self.ended.retain(is_kept);
+        self.unreadable.retain(is_kept);
+    }
+
+    /// Whether a payer is expected, and whether something young is followed.
+    pub(super) fn expectations(&self, now: Timestamp) -> (bool, bool) {
+        let is_ahead = |until: Option<Timestamp>| until.is_some_and(|until| until > now);
+        self.register.as_ref().map_or((false, false), |register| (is_ahead(register.expects), is_ahead(register.young)))
     }
 
     /// Announces issued links and QRs whose time ran out. Not before every open cash-in was asked since, because one may
@@ -209,6 +279,7 @@ impl Watcher {
     async fn tell_expired(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let Some(register) = &self.register else { return Ok(()) };
         let (elapsed, looked) = (self.started.elapsed(), self.agenda.looked_through(SourceKind::Cashin));
+        let looked = looked.map(|looked| looked.min(self.probed_through()));
         let is_over = |watch: &&Watch| {
             let ago = watch.expires.map(|at| now.duration_since(at));
             let ago = ago.filter(|ago| watch.id.kind.source().is_none() && watch.ended.is_none() && *ago >= GRACE);
@@ -240,14 +311,11 @@ impl Watcher {
     /// What was to be followed until now, and what ended so long ago that no refund is listed any more. What the configuration
     /// names stays for as long as it does.
     fn let_go_what_is_over(&mut self, now: Timestamp) -> bool {
+        let lookback = self.lookback();
         let Some(register) = &mut self.register else { return false };
-        let lookback = SignedDuration::from_hours(i64::from(self.policy.lookback_days) * 24);
-        let is_over = |watch: &&Watch| {
-            watch.until.is_some_and(|until| until <= now)
-                || watch.origin != Origin::Configured
-                    && watch.ended.is_some_and(|ended| now.duration_since(ended) >= lookback)
-        };
-        let over: Vec<WatchId> = register.list.values().filter(is_over).map(|watch| watch.id.clone()).collect();
+        let is_landmark = |watch: &Watch| number(&watch.id).is_some_and(|id| self.agenda.is_landmark(id));
+        let over = register.list.values().filter(|watch| is_over(watch, now, lookback) && !is_landmark(watch));
+        let over: Vec<WatchId> = over.map(|watch| watch.id.clone()).collect();
         for id in &over {
             register.remove(id);
         }
@@ -279,8 +347,7 @@ impl Watcher {
         let Some(register) = &mut self.register else { return };
         for id in ids.iter().filter_map(|(source, id)| Watch::id_at(*source, id)) {
             if !register.list.contains_key(&id) {
-                register.unwritten.insert(id.clone());
-                register.list.insert(id.clone(), hinted(id, now));
+                register.put(hinted(id, now));
             }
         }
     }

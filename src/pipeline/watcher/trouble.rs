@@ -22,6 +22,25 @@ pub(super) struct Failures {
     told: bool,
 }
 
+impl Unreadable {
+    /// Forgets the others.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&Task) -> bool) {
+        self.0.retain(is_kept);
+    }
+}
+
+impl Failures {
+    /// How many in a row.
+    pub(super) const fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether they were announced.
+    pub(super) const fn is_told(&self) -> bool {
+        self.told
+    }
+}
+
 /// Watched ids that cannot be read, each said once. As many at most as are watched.
 #[derive(Debug, Default)]
 pub(super) struct Unreadable(HashSet<Task>);
@@ -39,7 +58,10 @@ impl Watcher {
             return;
         }
         let notice = Notice { cause: Some(error.cause()), reason: error.to_string(), ..Notice::default() };
-        match self.tell(EventType::SourceFailing, since, notice, Some(Trouble { since, announced: true })).await {
+        match self
+            .tell(EventType::SourceFailing, since, notice, Some(Trouble { since, announced: true, stale: false }))
+            .await
+        {
             Ok(()) => self.failures.told = true,
             Err(error) => self.store_failed(&error),
         }
@@ -53,6 +75,7 @@ impl Watcher {
         }
         let listing = self.source.listing();
         let Some(trouble) = self.state().await?.state.troubles.get(&listing).cloned() else { return Ok(()) };
+        self.pace.recovered();
         let notice = Notice { reason: String::from("the source can be read again"), ..Notice::default() };
         self.tell(EventType::SourceRecovered, trouble.since, notice, None).await
     }
@@ -77,7 +100,7 @@ impl Watcher {
     }
 
     /// Writes the trouble, or its end, and its event in one commit. Another replica that was faster has said it already.
-    async fn tell(
+    pub(super) async fn tell(
         &mut self,
         kind: EventType,
         since: Timestamp,
@@ -121,7 +144,7 @@ impl Watcher {
     /// Says once that the store is down.
     pub(super) fn store_failed(&mut self, error: &StoreError) {
         let error: &(dyn std::error::Error + 'static) = error;
-        if std::mem::replace(&mut self.store_down, true) {
+        if std::mem::replace(&mut self.outage.down, true) {
             debug!(account.name = %self.herald.account, error, "the store does not answer");
         } else {
             self.witness.store_answers(false);
@@ -145,6 +168,8 @@ fn log(account: &AccountName, error: &SourceError, failures: u32) {
 fn change(state: &mut AccountState, source: SourceKind, trouble: Option<Trouble>) -> bool {
     match trouble {
         Some(trouble) => match state.troubles.get(&source) {
+            // What was merely not read turns out to fail.
+            Some(known) if known.stale && !trouble.stale => state.troubles.insert(source, trouble).is_some(),
             // It went on over a restart, or a replica said so: not said again.
             Some(_) => false,
             None => state.troubles.insert(source, trouble).is_none(),

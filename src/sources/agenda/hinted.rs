@@ -109,7 +109,10 @@ impl Agenda {
     }
 
     /// When an entry may be asked.
-    pub(super) fn due(&self, entry: &Entry) -> Duration {
+    pub(super) fn due(&self, entry: &Entry, now: Duration) -> Duration {
+        if entry.item == Item::Follow && self.probe(now).is_none() {
+            return Duration::MAX;
+        }
         if entry.hinted { entry.due.max(self.hinted_from) } else { entry.due }
     }
 
@@ -147,6 +150,7 @@ mod tests {
 
     const POLL: Poll = Poll {
         hot: Duration::from_secs(60),
+        quiet: Duration::from_secs(60),
         warm: Duration::from_secs(900),
         cold: Duration::from_secs(86_400),
         watch: Duration::from_secs(5),

@@ -31,7 +31,7 @@ impl Agenda {
         let left: BTreeSet<u64> = self.watches.keys().copied().collect();
         self.entries.retain(|entry| match entry.item {
             Item::Watch(number) => left.contains(&number),
-            Item::Hot | Item::Warm | Item::Cold => true,
+            Item::Hot | Item::Warm | Item::Cold | Item::Follow => true,
         });
         let followed: HashMap<(SourceKind, String), u64> =
             self.watches.iter().map(|(number, watch)| ((watch.source, watch.id.clone()), *number)).collect();
@@ -41,7 +41,7 @@ impl Agenda {
             .enumerate()
             .filter_map(|(place, entry)| match entry.item {
                 Item::Watch(number) => Some((number, place)),
-                Item::Hot | Item::Warm | Item::Cold => None,
+                Item::Hot | Item::Warm | Item::Cold | Item::Follow => None,
             })
             .collect();
         for one in kept {
@@ -59,7 +59,7 @@ impl Agenda {
             Item::Watch(number) => {
                 self.watches.get(&number).is_some_and(|watch| watch.source == source && !watch.ended)
             }
-            Item::Hot | Item::Warm | Item::Cold => false,
+            Item::Hot | Item::Warm | Item::Cold | Item::Follow => false,
         });
         open.map(|entry| entry.asked).try_fold(Duration::MAX, |least, asked| Some(least.min(asked?)))
     }

@@ -4,16 +4,22 @@
 //! [`Agenda::feed`]. Work that does not fit the quota is delayed, never dropped, because the gate makes the asker wait
 //! and everything that is due meanwhile stays due.
 
+mod follow;
 mod hinted;
 mod kept;
+mod tempo;
+mod upcoming;
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::follow::Follow;
 use self::hinted::Hinted;
 pub use self::hinted::MOST as MOST_HINTED;
 pub use self::kept::Kept;
+pub use self::tempo::Tempo;
+pub use self::upcoming::Upcoming;
 use super::{SourceError, Task};
 use crate::config::Poll;
 use crate::domain::account::SourceKind;
@@ -21,7 +27,7 @@ use crate::domain::day::Day;
 use crate::domain::retry::backoff;
 
 /// How many days the warm reading goes back.
-const WARM_DAYS: i64 = 7;
+pub const WARM_DAYS: i64 = 7;
 
 /// How many days one cold reading covers, so that a long look-back does not hold up the hot one.
 const CHUNK_DAYS: i64 = 7;
@@ -69,6 +75,8 @@ enum Item {
     Cold,
     /// By its number in [`Agenda::watches`].
     Watch(u64),
+    /// The next probe for a cash-in that nobody named.
+    Follow,
 }
 
 impl Work {
@@ -79,7 +87,12 @@ impl Work {
 
     /// Whether it reads the account's listing, and not a watched id.
     pub const fn is_listing(&self) -> bool {
-        !matches!(self.item, Item::Watch(_))
+        !matches!(self.item, Item::Watch(_) | Item::Follow)
+    }
+
+    /// Whether it asks for an id that nobody named and that may not exist.
+    pub const fn is_probe(&self) -> bool {
+        matches!(self.item, Item::Follow)
     }
 }
 
@@ -125,6 +138,10 @@ impl Entry {
         matches!(self.item, Item::Watch(_))
     }
 
+    const fn is_listing(&self) -> bool {
+        !matches!(self.item, Item::Watch(_) | Item::Follow)
+    }
+
     const fn is_untried_watch(&self) -> bool {
         self.asked.is_none() && !self.hinted && self.is_watch()
     }
@@ -167,6 +184,9 @@ struct Sweep {
 #[derive(Clone, Debug)]
 pub struct Agenda {
     poll: Poll,
+    tempo: Tempo,
+    /// Who expects something asks the listing no more often, so that other work has its share of the rate.
+    least_hot: Duration,
     lookback_days: u32,
     entries: Vec<Entry>,
     watches: BTreeMap<u64, Watch>,
@@ -183,6 +203,9 @@ pub struct Agenda {
     in_a_row: u32,
     /// Hinted ids that are followed no more, until somebody asks.
     let_go: Vec<(SourceKind, String)>,
+    follow: Option<Follow>,
+    /// The listing was read once.
+    contacted: bool,
 }
 
 impl Agenda {
@@ -198,6 +221,8 @@ impl Agenda {
         let (hinted_from, paused_until) = (Duration::ZERO, Duration::ZERO);
         Self {
             poll,
+            tempo: Tempo::default(),
+            least_hot: Duration::ZERO,
             lookback_days,
             entries,
             watches,
@@ -208,6 +233,8 @@ impl Agenda {
             refusals: 0,
             in_a_row: 0,
             let_go: Vec::new(),
+            follow: None,
+            contacted: false,
         }
     }
 
@@ -219,29 +246,40 @@ impl Agenda {
         }
         // At first contact what is paid already is seen before the account counts as contacted.
         let first_contact = read_through.is_none();
+        self.contacted = !first_contact;
         let watches = self.entries.iter().filter(|entry| first_contact && entry.is_watch()).take(WATCHES_FIRST);
         let untried = watches.into_iter().find(|entry| entry.is_untried_watch());
-        let due = || self.entries.iter().filter(|entry| self.due(entry) <= now);
-        let listing = || due().filter(|entry| !entry.is_watch()).min_by(|a, b| compare(a, b, now));
+        let due = || self.entries.iter().filter(|entry| self.due(entry, now) <= now);
+        let listing = || due().filter(|entry| entry.is_listing()).min_by(|a, b| compare(a, b, now));
         let turn = if self.in_a_row >= WATCHES_IN_A_ROW { listing() } else { None };
         let urgent = untried.or(turn).or_else(|| due().min_by(|a, b| compare(a, b, now)));
         let Some(entry) = urgent else {
-            let due = self.entries.iter().map(|entry| self.due(entry)).min().unwrap_or(Duration::MAX);
+            let due = self.entries.iter().map(|entry| self.due(entry, now)).min().unwrap_or(Duration::MAX);
             return Next { work: None, wait: due.saturating_sub(now) };
         };
         let item = entry.item;
         let task = match item {
             Item::Hot => {
-                let from = read_through.map_or(today.plus(-1), |last| last.min(today.plus(-1)));
+                let yesterday = today.plus(-1);
+                let from = match read_through {
+                    // Long readings may be too large for the account: while they fail, every other one is short.
+                    Some(last) if (last < yesterday || last > today.next()) && entry.failures % 2 == 0 => {
+                        // After a gap a week at the least: a clock that ran ahead may have written that, so that how far was
+                        // really read is not known.
+                        last.min(today.plus(-WARM_DAYS))
+                    }
+                    Some(_) | None => yesterday,
+                };
                 Task::Days { from, to: today.next() }
             }
             Item::Warm => Task::Days { from: today.plus(-WARM_DAYS), to: today.next() },
             Item::Cold => self.chunk(today),
-            Item::Watch(number) => self.watches.get(&number).map_or(
-                // Cannot be: entries are made from watches. Asking for today is harmless.
-                Task::Days { from: today, to: today },
-                |watch| Task::Watched { source: watch.source, id: watch.id.clone() },
-            ),
+            // Neither can be missing: entries are made from watches, and a probe is due only where there is one. Asking for
+            // today is harmless.
+            Item::Watch(number) => self.watches.get(&number).map_or(Task::Days { from: today, to: today }, |watch| {
+                Task::Watched { source: watch.source, id: watch.id.clone() }
+            }),
+            Item::Follow => self.probe(now).unwrap_or(Task::Days { from: today, to: today }),
         };
         Next { work: Some(Work { item, task }), wait: Duration::ZERO }
     }
@@ -251,6 +289,7 @@ impl Agenda {
         if let Item::Watch(number) = work.item {
             self.hinted_was_asked(number, now, feedback);
         }
+        let feedback = &if work.is_probe() { self.probed(&work.task, now, feedback) } else { *feedback };
         let every = self.cadence(work.item, now, matches!(feedback, Feedback::Ended));
         let more = self.advance(work, feedback);
         self.in_a_row = if work.is_listing() { 0 } else { self.in_a_row.saturating_add(1) };
@@ -267,6 +306,8 @@ impl Agenda {
                 entry.failures = entry.failures.saturating_add(1);
                 entry.due = now.saturating_add(backoff(entry.failures, BACKOFF.0, BACKOFF.1, chance));
                 let pause = match error {
+                    // An id that is not ours to see, perhaps; if the credentials are wrong, the listing says so.
+                    SourceError::Unauthorized { .. } if work.is_probe() => None,
                     SourceError::Unauthorized { .. } => Some(UNAUTHORIZED),
                     SourceError::SlowDown { .. } => Some(SLOW_DOWN),
                     SourceError::Upstream { .. }
@@ -304,9 +345,10 @@ impl Agenda {
 
     fn cadence(&mut self, item: Item, now: Duration, ended: bool) -> Duration {
         match item {
-            Item::Hot => self.poll.hot,
+            Item::Hot => self.hot_cadence(),
             Item::Warm => self.poll.warm,
             Item::Cold => self.poll.cold,
+            Item::Follow => self.probe_cadence(now),
             Item::Watch(number) => {
                 let Some(watch) = self.watches.get_mut(&number) else { return OLD };
                 watch.ended |= ended;

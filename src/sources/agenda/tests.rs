@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 const POLL: Poll = Poll {
     hot: Duration::from_secs(15),
+    quiet: Duration::from_secs(60),
     warm: Duration::from_secs(900),
     cold: Duration::from_secs(86_400),
     watch: Duration::from_secs(5),
@@ -71,6 +72,42 @@ fn after_an_outage_the_hot_reading_goes_back_to_where_it_ended() {
     let mut agenda = Agenda::new(POLL, 7, Vec::new());
     let next = agenda.next(Duration::ZERO, today(), Day::parse("2026-11-02"));
     assert_eq!(next.work.map(|work| work.task()), Some(days("2026-11-02", "2026-11-22")));
+}
+
+#[test]
+fn a_day_that_a_wrong_clock_wrote_says_nothing_and_the_hot_reading_goes_back_a_week() {
+    let mut agenda = Agenda::new(POLL, 7, Vec::new());
+    let next = agenda.next(Duration::ZERO, today(), Day::parse("2027-01-10"));
+    assert_eq!(next.work.map(|work| work.task()), Some(days("2026-11-14", "2026-11-22")));
+    let next = agenda.next(Duration::ZERO, today(), Day::parse("2026-11-22"));
+    assert_eq!(
+        next.work.map(|work| work.task()),
+        Some(days("2026-11-20", "2026-11-22")),
+        "around midnight clocks differ"
+    );
+}
+
+#[test]
+fn a_reading_over_a_gap_that_is_too_large_keeps_nobody_from_todays_news() {
+    let (gap, wide, short) =
+        (Day::parse("2026-11-10"), days("2026-11-10", "2026-11-22"), days("2026-11-20", "2026-11-22"));
+    let too_large = SourceError::Contract(String::from("the answer is larger than allowed"));
+    let mut agenda = Agenda::new(POLL, 7, Vec::new());
+    let mut asked = Vec::new();
+    for second in 0..120 {
+        let now = Duration::from_secs(second);
+        while let Some(work) = agenda.next(now, today(), gap).work {
+            let task = work.task();
+            let feedback = if task == wide { Feedback::Failed(&too_large) } else { Feedback::Done };
+            agenda.feed(&work, now, &feedback, 1.0);
+            asked.extend([&wide, &short].into_iter().position(|known| *known == task));
+        }
+    }
+    assert!(asked.len() > 10 && asked.chunks(2).all(|pair| pair[0] == 0), "{asked:?}");
+    assert!(
+        asked.chunks(2).all(|pair| pair.get(1).is_none_or(|second| *second == 1)),
+        "one after the other: {asked:?}"
+    );
 }
 
 #[test]
@@ -180,7 +217,7 @@ fn thousands_of_young_watches_leave_the_listing_its_share() {
         match work.item {
             Item::Hot => hot.push(second),
             Item::Warm => warm += 1,
-            Item::Cold | Item::Watch(_) => {}
+            Item::Cold | Item::Watch(_) | Item::Follow => {}
         }
     }
     assert!(hot.windows(2).all(|pair| pair[1] - pair[0] <= 30), "{hot:?}");

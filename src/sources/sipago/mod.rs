@@ -10,6 +10,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use serde_json::value::RawValue;
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 pub use self::client::SipagoClient;
@@ -19,7 +21,7 @@ use crate::clock::Clock;
 use crate::config::SipagoAccount;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::domain::day::Day;
-use crate::domain::row::Identity;
+use crate::domain::row::{Reject, Row};
 use crate::http::Transport;
 
 /// The id by which the list of paid deposits is watched: it has no filter, and so is one partition.
@@ -50,12 +52,14 @@ impl SipagoSource {
 
     /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
     /// twice; one that is skipped is read by the next poll.
+    ///
+    /// Never fewer: the document promises no order of the rows and no total, so that a first page that brings nothing new
+    /// does not prove that no later page does.
     async fn days(&self, from: Day, to: Day, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
         let read_at = self.clock.now();
         let most = self.client.config.common.max_pages;
         let body = format!(r#"{{"startDate":"{from}","endDate":"{to}"}}"#);
-        let (mut rows, mut rejects, mut seen, mut hash) = (Vec::new(), Vec::new(), HashSet::new(), Xxh3::new());
-        let reader = Reader { config: &self.client.config };
+        let (mut bodies, mut seen, mut hash) = (Vec::new(), HashSet::new(), Xxh3::new());
         for number in 0..most {
             let answer = self.client.post(&format!("transactions/page/{number}"), body.clone()).await?;
             hash.update(&answer);
@@ -68,28 +72,29 @@ impl SipagoSource {
             let Some(more) = json::yes_or_no(page.exist_more) else {
                 return Err(SourceError::Contract(String::from("a page does not tell `existMore`")));
             };
-            let mut fresh = false;
-            for raw in json::list("listTrx", page.list_trx)? {
-                match reader.movement(rows.len() + rejects.len(), raw) {
-                    Ok(row) => {
-                        if let Identity::Keyed(id) = &row.identity {
-                            fresh |= seen.insert(id.clone());
-                        }
-                        rows.push(row);
-                    }
-                    Err(reject) => {
-                        fresh |= seen.insert(format!("reject:{:x}", reject.fingerprint));
-                        rejects.push(reject);
-                    }
-                }
+            let rows = json::list("listTrx", page.list_trx)?;
+            let before = seen.len();
+            seen.extend(rows.iter().map(|raw| xxh3_128(raw.get().as_bytes())));
+            let fresh = seen.len() > before;
+            // A page in the place of another: whatever stood on that one would be missing from a reading that looks whole.
+            if !fresh && !rows.is_empty() {
+                return Err(SourceError::Contract(format!("page {number} repeats what came before it")));
             }
+            bodies.push(answer);
             if !more {
                 let fingerprint = hash.digest128();
                 if known == Some(fingerprint) {
                     return Ok(Reading::Unchanged);
                 }
-                let source = SourceKind::Movements;
-                return Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }));
+                let reader = Reader { config: &self.client.config };
+                let (rows, rejects) = records(&bodies, |position, raw| reader.movement(position, raw))?;
+                return Ok(Reading::Snapshot(Snapshot::whole(
+                    SourceKind::Movements,
+                    read_at,
+                    rows,
+                    rejects,
+                    fingerprint,
+                )));
             }
             if !fresh {
                 return Err(SourceError::Contract(format!("page {number} brings nothing new and promises more")));
@@ -106,8 +111,7 @@ impl SipagoSource {
             return Ok(Reading::Unchanged);
         }
         let (rows, rejects) = Reader { config: &self.client.config }.order(uuid, &body, read_at)?;
-        let source = SourceKind::Links;
-        Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }))
+        Ok(Reading::Snapshot(Snapshot::whole(SourceKind::Links, read_at, rows, rejects, fingerprint)))
     }
 
     /// The whole list of paid deposits. The row of the list itself changes each day, so that its ledger is written at
@@ -126,19 +130,28 @@ impl SipagoSource {
             return Ok(Reading::Unchanged);
         }
         let reader = Reader { config: &self.client.config };
-        let (mut rows, mut rejects) = (vec![reader.deposit_list(today, read_at)], Vec::new());
-        for body in &bodies {
-            let page: wire::Page<'_> = json::object(body)?;
-            for raw in json::list("listTrx", page.list_trx)? {
-                match reader.deposit(rows.len() + rejects.len() - 1, raw, read_at) {
-                    Ok(row) => rows.push(row),
-                    Err(reject) => rejects.push(reject),
-                }
+        let (mut rows, rejects) = records(&bodies, |position, raw| reader.deposit(position, raw, read_at))?;
+        rows.insert(0, reader.deposit_list(today, read_at));
+        Ok(Reading::Snapshot(Snapshot::whole(SourceKind::Deposits, read_at, rows, rejects, fingerprint)))
+    }
+}
+
+/// The records of all pages, read one by one; `read` is told the place of each in the whole list.
+fn records(
+    pages: &[Bytes],
+    read: impl Fn(usize, &RawValue) -> Result<Row, Reject>,
+) -> Result<(Vec<Row>, Vec<Reject>), SourceError> {
+    let (mut rows, mut rejects) = (Vec::new(), Vec::new());
+    for body in pages {
+        let page: wire::Page<'_> = json::object(body)?;
+        for raw in json::list("listTrx", page.list_trx)? {
+            match read(rows.len() + rejects.len(), raw) {
+                Ok(row) => rows.push(row),
+                Err(reject) => rejects.push(reject),
             }
         }
-        let source = SourceKind::Deposits;
-        Ok(Reading::Snapshot(Snapshot { source, read_at, paged: false, rows, rejects, fingerprint }))
     }
+    Ok((rows, rejects))
 }
 
 #[async_trait]
@@ -153,6 +166,10 @@ impl Source for SipagoSource {
 
     fn listing(&self) -> SourceKind {
         SourceKind::Movements
+    }
+
+    fn usage(&self) -> Option<super::Usage> {
+        Some(self.client.usage())
     }
 
     /// There is nothing to prepare: a wrong key shows at the first reading.

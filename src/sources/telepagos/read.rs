@@ -58,17 +58,21 @@ impl Reader<'_> {
             let items = items(body, self.config.paginate)?;
             rows.reserve(items.len());
             for raw in items {
-                let position = rows.len() + rejects.len();
-                let row = json::record::<Transaction<'_>>(raw)
-                    .ok_or_else(|| String::from("the row is no object as documented"))
-                    .and_then(|transaction| self.transaction(&transaction));
-                match row {
+                match self.row(rows.len() + rejects.len(), raw) {
                     Ok(row) => rows.push(row),
-                    Err(reason) => rejects.push(json::reject(SourceKind::Transactions, position, raw, reason)),
+                    Err(reject) => rejects.push(reject),
                 }
             }
         }
         Ok((rows, rejects))
+    }
+
+    /// One row; `position` is its place in the whole list.
+    pub(super) fn row(&self, position: usize, raw: &RawValue) -> Result<Row, Reject> {
+        json::record::<Transaction<'_>>(raw)
+            .ok_or_else(|| String::from("the row is no object as documented"))
+            .and_then(|transaction| self.transaction(&transaction))
+            .map_err(|reason| json::reject(SourceKind::Transactions, position, raw, reason))
     }
 
     fn transaction(&self, wire: &Transaction<'_>) -> Result<Row, String> {
@@ -169,13 +173,18 @@ pub(super) fn items(body: &[u8], paged: bool) -> Result<Vec<&RawValue>, SourceEr
     }
     let listing: Listing<'_> = json::object(body)?;
     let items = json::list("transactions", listing.transactions)?;
-    let promised = json::text(listing.number_of_results).and_then(|text| text.parse::<usize>().ok());
-    if !paged && promised.is_some_and(|promised| promised > items.len()) {
+    if !paged && is_part(listing.number_of_results, items.len()) {
         // It pages although nobody asked for pages: a part must not pass for the whole.
         let reason = "the answer is only a part of the list; set `paginate = true`";
         return Err(SourceError::Contract(String::from(reason)));
     }
     Ok(items)
+}
+
+/// Whether an answer of so many rows promises more.
+pub(super) fn is_part(promised: Field<'_>, rows: usize) -> bool {
+    let promised = json::text(promised).and_then(|text| text.parse::<usize>().ok());
+    promised.is_some_and(|promised| promised > rows)
 }
 
 /// The payer, printed as an object or as a list of one.

@@ -124,7 +124,8 @@ impl Process {
         let mut loops = vec![self.dispatcher(store, &clock, &nudge).run(stop.clone(), |_| {}).boxed()];
         for account in &house.config.telepagos {
             let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Telepagos, self.number));
-            let source = TelepagosSource::new(account.clone(), transport, Arc::clone(&clock));
+            // Every list is long enough, so that rows are recognised by their texts.
+            let source = TelepagosSource::new(account.clone(), transport, Arc::clone(&clock)).recognising_from(0);
             let ids = account.watch_cashin.iter().map(|id| (SourceKind::Cashin, id.to_string())).collect();
             let watcher = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
             loops.push(watcher.run(stop.clone(), |_| {}).boxed());

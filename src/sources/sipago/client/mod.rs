@@ -40,7 +40,7 @@ use super::wire;
 use crate::config::SipagoAccount;
 use crate::http::{Method, Request, Response, Transport};
 use crate::sources::call::Intent;
-use crate::sources::gate::Gate;
+use crate::sources::gate::{Gate, Usage};
 use crate::sources::record::Record;
 use crate::sources::{CallError, LONGEST_PAUSE, Said, SourceError, json};
 
@@ -61,6 +61,11 @@ impl SipagoClient {
     pub fn new(config: SipagoAccount, transport: Arc<dyn Transport>) -> Self {
         let gate = Gate::new(config.common.rate);
         Self { config, transport, gate, pages_read: AtomicU32::new(0) }
+    }
+
+    /// What the account's gate is doing.
+    pub fn usage(&self) -> Usage {
+        self.gate.usage()
     }
 
     /// Pages of lists that were read so far, for whoever waits for a long list.

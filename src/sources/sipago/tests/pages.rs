@@ -122,13 +122,19 @@ async fn pages_without_end_fail() {
 
 #[tokio::test(start_paused = true)]
 async fn a_page_that_brings_nothing_new_and_promises_more_fails() {
-    for repeated in [page(1, "true", &[2, 1]), page(1, "true", &[])] {
+    for (repeated, words) in [(page(1, "true", &[2, 1]), "repeats"), (page(1, "true", &[]), "nothing new")] {
         let (text, asked) = contract([page(0, "true", &[1, 2]), repeated]).await;
-        assert!(text.contains("nothing new"), "{text}");
+        assert!(text.contains(words), "{text}");
         assert_eq!(asked, 2);
     }
     let rejects = || ok(r#"{"existMore":true,"listTrx":[null,7]}"#);
     assert_eq!(contract([rejects(), rejects()]).await.1, 2, "rejects that repeat are nothing new either");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_last_page_that_repeats_what_came_before_it_fails() {
+    let (text, _) = contract([page(0, "true", &[1, 2]), page(1, "false", &[2, 1])]).await;
+    assert!(text.contains("repeats"), "what stood in its place would be missing from a whole reading: {text}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -43,7 +43,7 @@ use crate::clock::Clock;
 use crate::config::TelepagosAccount;
 use crate::http::{Method, Request, Transport};
 use crate::sources::call::Intent;
-use crate::sources::gate::Gate;
+use crate::sources::gate::{Gate, Usage};
 use crate::sources::record::Record;
 use crate::sources::{CallError, Said, SourceError, json, words};
 
@@ -98,6 +98,11 @@ impl TelepagosClient {
     pub fn new(config: TelepagosAccount, transport: Arc<dyn Transport>, clock: Arc<dyn Clock>) -> Self {
         let gate = Gate::new(config.common.rate);
         Self { config, transport, clock, gate, auth: Auth::default() }
+    }
+
+    /// What the account's gate is doing.
+    pub fn usage(&self) -> Usage {
+        self.gate.usage()
     }
 
     /// The account's settings.

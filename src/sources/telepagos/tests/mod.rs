@@ -1,5 +1,6 @@
 //! TelePagos, tried with bodies of every quirk and with transports that misbehave by a script.
 
+mod again;
 mod cashins;
 mod errors;
 mod laws;
@@ -37,6 +38,7 @@ pub(super) fn config() -> TelepagosAccount {
         cashout: false,
         income: BTreeMap::new(),
         watch_cashin: Vec::new(),
+        follow: None,
     }
 }
 
