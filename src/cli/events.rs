@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Usage;
 use super::output::Out;
 use crate::app::{EventFilter, RejectView};
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, watching};
 use crate::domain::account::AccountName;
 use crate::domain::day::rfc3339;
 use crate::domain::event::{Body, Event, EventId};
@@ -62,12 +62,7 @@ pub(super) async fn run(loaded: Loaded, verb: Verb) -> anyhow::Result<()> {
 
 /// The account of that name; the known ones are listed when there is none.
 pub(super) fn known_account(config: &Config, name: Option<&str>) -> Result<Option<AccountName>, Usage> {
-    let Some(name) = name else { return Ok(None) };
-    let known: Vec<&str> = config.accounts().map(|account| account.name.as_str()).collect();
-    if known.contains(&name) {
-        return Ok(Some(AccountName::new(name)));
-    }
-    Err(Usage::unknown("account", name, known))
+    Ok(name.map(|name| watching::account(config, name)).transpose()?)
 }
 
 async fn list(config: &Config, args: List) -> anyhow::Result<()> {

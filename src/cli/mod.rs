@@ -7,6 +7,7 @@ mod completions;
 mod deliveries;
 mod demo;
 mod events;
+mod made;
 mod output;
 mod probe;
 mod qr;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use self::output::Out;
+use crate::config::watching::Unclear;
 use crate::config::{ConfigErrors, Loaded};
 
 /// Announces what came in: credits, paid links and refunds of TelePagos and Sipago, by webhook, e-mail and Telegram.
@@ -96,11 +98,13 @@ struct Usage(String);
 impl Usage {
     /// There is no such `thing`; these are there.
     fn unknown<'a>(thing: &str, name: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let known: Vec<String> = known.into_iter().map(|name| format!("`{name}`")).collect();
-        if known.is_empty() {
-            return Self(format!("there is no {thing} `{name}`; the configuration has none"));
-        }
-        Self(format!("there is no {thing} `{name}`; known: {}", known.join(", ")))
+        Unclear::unknown(thing, name, known).into()
+    }
+}
+
+impl From<Unclear> for Usage {
+    fn from(unclear: Unclear) -> Self {
+        Self(unclear.to_string())
     }
 }
 
@@ -143,7 +147,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::SendTest(args) => send_test::run(load(config.as_deref())?, args).await,
         Command::Probe(args) => probe::run(&load(config.as_deref())?.config, args).await,
         Command::Sipago(verb) => done(sipago::run(&load(config.as_deref())?.config, verb).await),
-        Command::Store(verb) => done(store::run(verb).await),
+        Command::Store(verb) => done(store::run(config.as_deref(), verb).await),
         Command::Telepagos(verb) => {
             let path = config.as_deref();
             done(telepagos::run(load(path)?, path, verb).await)

@@ -13,6 +13,7 @@ use crate::config::Loaded;
 
 pub(super) async fn run(loaded: Loaded) -> anyhow::Result<ExitCode> {
     let Loaded { config, warnings, file } = loaded;
+    let config = Arc::new(config);
     if file.is_none() && config.accounts().next().is_none() {
         // A daemon that watches nothing looks alive and announces nothing.
         return Err(Usage(String::from(

@@ -1,11 +1,13 @@
 //! `pregonero store copy`
 
+use std::fmt::Write;
 use std::io::IsTerminal as _;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Subcommand;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::Usage;
@@ -13,41 +15,48 @@ use super::output::{Out, say};
 use crate::app::{CopyKind, CopyStep, CopySummary};
 use crate::config::StoreConfig;
 
+/// What a copy calls itself in a store; it holds nothing there.
+const INSTANCE: &str = "store-copy";
+
 /// Move what is remembered to another store.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Copy everything to an empty store, and compare both
     ///
     /// Both stores are named as `store.url` names them: `file:/var/lib/pregonero/pregonero.db`, `redis://127.0.0.1:6379/0`.
-    /// `env:NAME` takes the URL from the environment variable NAME, so that no password stands in the list of processes. No
-    /// daemon may use either store meanwhile. A copy that was cut off goes on when the same command is run again; until it is
-    /// whole, no daemon opens the target.
+    /// `env:NAME` takes the URL from the environment variable NAME, so that no password stands in the list of processes.
+    /// `config` is the store of the configuration, `config:FILE` the store of another one, with all that its `[store]` says:
+    /// URL, prefix, and the certificates for TLS; a file with nothing but a `[store]` is enough. No daemon may use either
+    /// store meanwhile, and nobody may send money. A copy that was cut off goes on when the same command is run again;
+    /// until it is whole, no daemon opens the target.
     Copy(CopyArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct CopyArgs {
-    /// URL of the store to read, or `env:NAME`
+    /// Store to read: a URL, `env:NAME`, `config` or `config:FILE`
     from: String,
-    /// URL of the empty store to fill, or `env:NAME`
+    /// Empty store to fill, likewise
     to: String,
-    /// Prefix of the keys to read, where they are in Redis
-    #[arg(long, value_name = "PREFIX", default_value = "pregonero")]
-    prefix_from: String,
-    /// Prefix of the keys to write, where they go to Redis
-    #[arg(long, value_name = "PREFIX", default_value = "pregonero")]
-    prefix_to: String,
+    /// Prefix of the keys to read, where they are in Redis and no configuration says it [default: pregonero]
+    #[arg(long, value_name = "PREFIX")]
+    prefix_from: Option<String>,
+    /// Prefix of the keys to write, where they go to Redis and no configuration says it [default: pregonero]
+    #[arg(long, value_name = "PREFIX")]
+    prefix_to: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-pub(super) async fn run(verb: Verb) -> anyhow::Result<()> {
+pub(super) async fn run(file: Option<&Path>, verb: Verb) -> anyhow::Result<()> {
     let Verb::Copy(args) = verb;
-    let from = place("FROM", &args.from, &args.prefix_from)?;
-    let to = place("TO", &args.to, &args.prefix_to)?;
+    let from = place(["FROM", "--prefix-from"], file, &args.from, args.prefix_from.as_deref())?;
+    let to = place(["TO", "--prefix-to"], file, &args.to, args.prefix_to.as_deref())?;
     if from.backend == to.backend && from.prefix == to.prefix {
-        return Err(Usage("FROM and TO are the same store".to_owned()).into());
+        let is_overruled = [&args.from, &args.to].into_iter().all(|text| text.starts_with("config"));
+        let hint = if is_overruled { "; does a variable `PREGONERO_STORE__…` overrule both files?" } else { "" };
+        return Err(Usage(format!("FROM and TO are the same store{hint}")).into());
     }
     let mut progress = Progress::new();
     let summary = crate::app::copy_store(&from, &to, &mut |step| progress.step(step)).await;
@@ -63,15 +72,33 @@ pub(super) async fn run(verb: Verb) -> anyhow::Result<()> {
     out.table(&["KIND", "NUMBER", "HASH OF BOTH"], summary.sums.iter().map(row).collect(), "")
 }
 
-/// A store by its URL. Nothing of the URL is ever shown.
-fn place(which: &str, url: &str, prefix: &str) -> anyhow::Result<StoreConfig> {
+/// A store by its URL or by a configuration. Nothing of the URL is ever shown.
+fn place(
+    [which, option]: [&str; 2],
+    file: Option<&Path>,
+    url: &str,
+    prefix: Option<&str>,
+) -> anyhow::Result<StoreConfig> {
+    let named = match url.strip_prefix("config:") {
+        Some("") => return Err(Usage(format!("{which}: write `config`, or `config:FILE`")).into()),
+        Some(named) => Some(Some(Path::new(named))),
+        None => (url == "config").then_some(file),
+    };
+    if let Some(file) = named {
+        if prefix.is_some() {
+            return Err(Usage(format!("`{option}`: the configuration says the prefix; leave one of them out")).into());
+        }
+        let store = super::load(file)?.config.store;
+        return Ok(StoreConfig { instance: INSTANCE.to_owned(), ..store });
+    }
     let url = match url.strip_prefix("env:") {
         Some(name) => std::env::var(name)
             .map_err(|_| Usage(format!("{which}: the environment variable `{name}` holds no URL of a store")))?,
         None => url.to_owned(),
     };
     // A JSON text is a TOML text, too.
-    let text = format!("[store]\nurl = {}\nprefix = {}\ninstance = \"store-copy\"\n", json!(url), json!(prefix));
+    let prefix = prefix.map(|prefix| format!("prefix = {}\n", json!(prefix))).unwrap_or_default();
+    let text = format!("[store]\nurl = {}\ninstance = \"{INSTANCE}\"\n{prefix}", json!(url));
     let config = crate::config::from_toml(&text);
     let config = config.map_err(|problems| Usage(format!("{which}: {}", problems.to_string().trim())))?;
     Ok(config.store)
@@ -94,9 +121,12 @@ struct Progress {
 impl Progress {
     fn new() -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new_spinner();
-            let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} ({per_sec}, {elapsed})");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            let bar = ProgressBar::new_spinner().with_message("opening both stores");
+            let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} ({rate}, {elapsed})");
+            let rate = |state: &ProgressState, text: &mut dyn Write| {
+                write!(text, "{:.0}/s", state.per_sec()).unwrap_or_default();
+            };
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()).with_key("rate", rate));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
@@ -114,8 +144,9 @@ impl Progress {
         match &self.bar {
             Some(bar) => {
                 if is_new {
-                    bar.reset();
+                    // The words first: a reset draws.
                     bar.set_message(words);
+                    bar.reset();
                 }
                 bar.set_position(count);
             }

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
-use pregonero::config::{Detail, Income, Language, SmtpSecurity, Start};
+use pregonero::config::{Detail, FollowConfig, Income, Language, SmtpSecurity, Start};
 use pregonero::domain::row::StatusKind;
 
 use super::example::{example_lines, joined};
@@ -15,7 +15,7 @@ fn an_account_says_what_its_upstream_means() {
     let config = Place::with(&format!(
         "{TELEPAGOS}start = 2026-11-01\nlookback = \"10d\"\nrate = \"5/s\"\nburst = 3\ntimezone = \"UTC\"\n\
          watch = {{ cashin = [7, \"8\", 7], links = [] }}\nstatus = {{ \" Acreditada \" = \"approved\" }}\n\
-         income = {{ 1 = \"credit\", D = \"debit\" }}\npoll = {{ hot = \"1s\" }}\n\
+         income = {{ 1 = \"credit\", D = \"debit\" }}\npoll = {{ hot = \"1s\" }}\nfollow = {{ from = \"123\" }}\n\
          {SIPAGO}watch = {{ links = \"https://x.example/orders/0F8FAD5B-d9cb-469f-a165-70867728950e\" }}\n"
     ));
     let config = config.load().config;
@@ -28,6 +28,7 @@ fn an_account_says_what_its_upstream_means() {
     assert_eq!(account.common.zone.iana_name(), Some("America/Argentina/Buenos_Aires"));
     assert_eq!((account.income.get("1"), account.income.get("d")), (Some(&Income::Credit), Some(&Income::Debit)));
     assert_eq!(account.watch_cashin, [7, 8]);
+    assert_eq!(account.follow, Some(FollowConfig { from: 123, ahead: 20 }));
     assert_eq!(account.common.poll.hot, Duration::from_secs(1));
     assert_eq!(account.common.poll.warm, Duration::from_secs(900));
     assert_eq!(config.sipago[0].watch_links, ["0f8fad5b-d9cb-469f-a165-70867728950e"]);

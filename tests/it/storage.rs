@@ -1,7 +1,8 @@
 //! The store in trouble while the daemon is under load: full, read-only, emptied, and at the end of a bad line.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use pregonero::sandbox::{Face, Fault, Rule};
@@ -234,6 +235,59 @@ async fn a_disk_that_is_full_for_a_while_costs_nothing() {
         scene.endured("the full disk").await;
         scene.daemon.limit_files(None).await;
         scene.recovered("a full disk", lines).await;
+    }
+    scene.repeats_are_the_same();
+    scene.daemon.stop().await;
+}
+
+/// Files and a folder that nobody may write, root neither: not even through a handle that is open already, as on a file system
+/// that was turned read-only. Undone at the end.
+struct Frozen(Vec<PathBuf>);
+
+impl Frozen {
+    /// `None` where the system does not let us, or the file system knows no such thing.
+    fn new(paths: Vec<PathBuf>) -> Option<Self> {
+        let frozen = Self(paths);
+        frozen.chattr("+i").then_some(frozen)
+    }
+
+    fn chattr(&self, change: &str) -> bool {
+        let done = std::process::Command::new("chattr").arg(change).args(&self.0).stderr(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        self.chattr("-i");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_turned_read_only_under_the_daemon_costs_nothing() {
+    let mut scene = Scene::set(Memory::File, 50, "", "").await;
+    for name in ["store.db-wal", "store.db"] {
+        let (lines, outages) = (scene.lines(), scene.outages());
+        scene.burst(10).await;
+        let paths = vec![scene.house.path(name), scene.house.path("")];
+        let Some(frozen) = Frozen::new(paths) else {
+            eprintln!("not tried: `chattr +i` is not allowed here, or does nothing");
+            return;
+        };
+        if name == "store.db-wal" {
+            scene.endured("that the file is read-only").await;
+            let before = scene.house.listings(Face::Sipago);
+            let polled = || scene.house.listings(Face::Sipago) > before + 2;
+            until("it polls on", AFTER_AN_OUTAGE, polled).await;
+            // The dispatcher and each of both accounts.
+            assert!(scene.outages() - outages <= 3, "each says it once:\n{}", scene.daemon.log());
+        } else {
+            // The log of changes may be written still: all goes on until that goes back into the file.
+            scene.load.strike(10);
+            scene.house.all_told("erp", AFTER_AN_OUTAGE).await;
+        }
+        drop(frozen);
+        scene.recovered(&format!("{name} read-only"), lines).await;
     }
     scene.repeats_are_the_same();
     scene.daemon.stop().await;

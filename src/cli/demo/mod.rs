@@ -35,7 +35,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let sandbox =
         Sandbox::start(Ports::default(), Arc::new(SystemClock), args.seed).await.context("the sandbox cannot start")?;
     let text = configuration(&sandbox.banner(), &folder.0);
-    let config = crate::config::from_toml(&text)?;
+    let config = Arc::new(crate::config::from_toml(&text)?);
     crate::app::log_to_stderr(&config.log)?;
     let show = Arc::new(Show::new(args.json, config.timezone.clone()));
     if !args.json {

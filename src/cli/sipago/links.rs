@@ -5,7 +5,9 @@ use super::super::output::{Out, say};
 use super::told::{cell, failed, json, money};
 use super::{Shared, chosen};
 use crate::app::{Order, OrderLinkRequest};
+use crate::cli::made::{Follow, Made};
 use crate::config::{Config, order_uuid};
+use crate::domain::watch::WatchKind;
 
 /// The longest description that Sipago takes.
 const DESCRIPTION: usize = 255;
@@ -39,6 +41,8 @@ pub(in crate::cli) struct Create {
     /// What is sold
     #[arg(long, value_name = "TEXT")]
     description: String,
+    #[command(flatten)]
+    follow: Follow,
     #[command(flatten)]
     shared: Shared,
 }
@@ -92,13 +96,15 @@ pub(super) async fn create(config: &Config, args: Create) -> anyhow::Result<()> 
     let link = chosen::client(account)?.link_create(&request).await.map_err(failed)?;
     let mut out = Out::new();
     if args.shared.json {
-        return out.json(&json(&link, false)?);
+        out.json(&json(&link, false)?)?;
+    } else {
+        // Only the link is data, so that it can be piped on.
+        out.line(&cell(Some(&link.link)))?;
+        if let Some(uuid) = &link.order_uuid {
+            say(&format!("`pregonero sipago link show {uuid}` says whether it was paid"));
+        }
     }
-    // Only the link is data, so that it can be piped on.
-    out.line(&cell(Some(&link.link)))?;
-    match &link.order_uuid {
-        Some(uuid) => say(&format!("`pregonero sipago link show {uuid}` says whether it was paid")),
-        None => say("the link ends in no uuid: its state cannot be asked for"),
-    }
-    Ok(())
+    let (kind, id, amount) = (WatchKind::Order, link.order_uuid, Some(request.amount));
+    let made = Made { kind, id, amount, expires: None, reusable: false };
+    args.follow.begin(config, &account.common.name, made).await
 }

@@ -9,7 +9,10 @@ use super::super::output::{Out, say};
 use super::super::qr::{self, Qr};
 use super::told::{cell, failed, json};
 use super::{Shared, chosen};
-use crate::config::Config;
+use crate::app::SipagoQr as Code;
+use crate::cli::made::{Follow, Made};
+use crate::config::{Config, order_uuid};
+use crate::domain::watch::WatchKind;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -19,6 +22,8 @@ pub(in crate::cli) struct Args {
     /// Draw it into this file, whose name ends in .png or .svg
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    follow: Follow,
     #[command(flatten)]
     shared: Shared,
 }
@@ -35,6 +40,16 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
         None => client.qr().await,
     };
     let code = code.map_err(failed)?;
+    let shown = show(&args, &code);
+    // Where the answer names an order, its state can be asked for; else the listing alone tells of the payment.
+    let id = [&code.id, &code.hash].into_iter().flatten().find_map(|id| order_uuid(id));
+    let (Some(_), Some(_)) = (amount, &id) else { return shown };
+    let made = Made { kind: WatchKind::Order, id, amount, expires: None, reusable: false };
+    let followed = args.follow.begin(config, &account.common.name, made).await;
+    shown.and(followed)
+}
+
+fn show(args: &Args, code: &Code) -> anyhow::Result<()> {
     let text = code.qr_string.as_deref().context("Sipago's answer holds no text of a QR code")?;
     let drawn = Qr::new(text)?;
     if let Some(path) = &args.output {
@@ -43,7 +58,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     }
     let mut out = Out::new();
     if args.shared.json {
-        return out.json(&json(&code, false)?);
+        return out.json(&json(code, false)?);
     }
     if args.output.is_some() {
         return Ok(());

@@ -4,7 +4,10 @@ use super::given::{self, Output};
 use super::{Desk, Whose, told};
 use crate::app::telepagos_calls::{LinkRequest, QrRequest, Share, TransferRequest};
 use crate::cli::Usage;
+use crate::cli::made::{Follow, Made};
 use crate::cli::output::say;
+use crate::config::Config;
+use crate::domain::watch::WatchKind;
 
 /// Payment links.
 #[derive(Debug, clap::Subcommand)]
@@ -52,6 +55,8 @@ pub(in crate::cli) struct Link {
     #[arg(long, value_name = "CVU=AMOUNT")]
     share: Vec<String>,
     #[command(flatten)]
+    follow: Follow,
+    #[command(flatten)]
     pub(super) whose: Whose,
 }
 
@@ -64,6 +69,8 @@ pub(in crate::cli) struct Code {
     description: String,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    follow: Follow,
     #[command(flatten)]
     pub(super) whose: Whose,
 }
@@ -91,7 +98,7 @@ pub(in crate::cli) struct Transfer {
 /// Of something that may have been made.
 pub(super) const PERHAPS_MADE: &str = "it may have been made: made again, it is a second one, so hand out one only";
 
-pub(super) async fn link(mut desk: Desk, args: Link) -> anyhow::Result<()> {
+pub(super) async fn link(mut desk: Desk, config: &Config, args: Link) -> anyhow::Result<()> {
     let zone = desk.account().common.zone.clone();
     let request = LinkRequest {
         expires_at: given::end("--expires", &args.expires, &zone, crate::app::now())?,
@@ -102,7 +109,10 @@ pub(super) async fn link(mut desk: Desk, args: Link) -> anyhow::Result<()> {
     };
     let link = desk.client.link_create(&request).await.map_err(|error| told(error, PERHAPS_MADE))?;
     let row = vec![super::text(Some(&link.link)), super::text(link.link_id.as_ref())];
-    desk.show(&link, &["LINK", "ID"], row)
+    desk.show(&link, &["LINK", "ID"], row)?;
+    let (amount, expires, reusable) = (Some(request.amount), Some(request.expires_at), request.multiple_use);
+    let made = Made { kind: WatchKind::IssuedLink, id: link.link_id, amount, expires, reusable };
+    args.follow.begin(config, &desk.account().common.name, made).await
 }
 
 fn share(text: &str) -> Result<Share, Usage> {
@@ -112,7 +122,7 @@ fn share(text: &str) -> Result<Share, Usage> {
     Ok(Share { cvu: cvu.trim().to_owned(), amount: given::amount("--share", amount)? })
 }
 
-pub(super) async fn qr(mut desk: Desk, args: Code) -> anyhow::Result<()> {
+pub(super) async fn qr(mut desk: Desk, config: &Config, args: Code) -> anyhow::Result<()> {
     let amount = given::amount("--amount", &args.charge.amount)?;
     args.output.check(&["png", "svg"])?;
     let request = QrRequest { amount, concept: args.charge.concept, description: args.description };
@@ -123,7 +133,12 @@ pub(super) async fn qr(mut desk: Desk, args: Code) -> anyhow::Result<()> {
         say(&format!("QR order {}", super::text(Some(id))));
     }
     let quiet = desk.json;
-    args.output.show(&mut desk.out, &code.qr_code, quiet)
+    let shown = args.output.show(&mut desk.out, &code.qr_code, quiet);
+    // Its picture may be missing: it can be paid all the same.
+    let (kind, id, amount) = (WatchKind::IssuedQr, code.qr_order_id, Some(request.amount));
+    let made = Made { kind, id, amount, expires: None, reusable: false };
+    let followed = args.follow.begin(config, &desk.account().common.name, made).await;
+    shown.and(followed)
 }
 
 pub(super) async fn transfer(mut desk: Desk, args: Transfer) -> anyhow::Result<()> {

@@ -74,8 +74,10 @@ pub(super) async fn run(loaded: Loaded, file: Option<&Path>, verb: Verb) -> anyh
         Verb::Filters(whose) => read::filters(Desk::open(config, &whose)?).await,
         Verb::Transactions(args) => read::transactions(Desk::open(config, &args.whose)?, args).await,
         Verb::Cashin(args) => read::cashin(Desk::open(config, &args.whose)?, &args.id).await,
-        Verb::Link(charge::LinkVerb::Create(args)) => charge::link(Desk::open(config, &args.whose)?, args).await,
-        Verb::Qr(charge::QrVerb::Create(args)) => charge::qr(Desk::open(config, &args.whose)?, args).await,
+        Verb::Link(charge::LinkVerb::Create(args)) => {
+            charge::link(Desk::open(config, &args.whose)?, config, args).await
+        }
+        Verb::Qr(charge::QrVerb::Create(args)) => charge::qr(Desk::open(config, &args.whose)?, config, args).await,
         Verb::TransferLink(charge::TransferVerb::Create(args)) => {
             charge::transfer(Desk::open(config, &args.whose)?, args).await
         }

@@ -54,12 +54,12 @@ async fn an_error_that_hides_in_a_200_moves_no_ledger() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_too_slow_or_cut_off_moves_no_ledger() {
-    let late = Fault::Slow(Duration::from_secs(5));
+    let late = Fault::Slow(Duration::from_secs(20));
     all(vec![
         Trial::new("more than 8 MiB", Fault::Oversized(9 << 20), "transport", "larger than"),
-        Trial::new("late", late, "transport", "no complete answer").with("timeout = \"500ms\"\n"),
+        Trial::new("late", late, "transport", "no complete answer").with("timeout = \"2s\"\n"),
         Trial::new("never", Fault::Hang { after_effect: true }, "transport", "no complete answer")
-            .with("timeout = \"500ms\"\n"),
+            .with("timeout = \"2s\"\n"),
         Trial::new("reset", Fault::Reset { after_effect: true }, "transport", "could not be reached"),
         Trial::new("cut off", Fault::CutOff, "transport", "could not be reached"),
     ])

@@ -18,8 +18,8 @@ use super::{Place, Said};
 use crate::support::Server;
 
 /// Events and rows of each account.
-const EACH: u32 = 500;
-const ACCOUNTS: u32 = 40;
+pub(super) const EACH: u32 = 500;
+pub(super) const ACCOUNTS: u32 = 40;
 
 fn commit(account: u32) -> Commit {
     let name = AccountName::new(&format!("account-{account}"));
@@ -64,7 +64,7 @@ fn commit(account: u32) -> Commit {
     }
 }
 
-async fn filled() -> Place {
+pub(super) async fn filled() -> Place {
     let place = Place::bare();
     let store = EmbeddedStore::open(&place.path("a.db"), "a-test").expect("a new store");
     for account in 0..ACCOUNTS {

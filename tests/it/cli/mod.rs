@@ -5,12 +5,14 @@ mod beside;
 mod copies;
 mod help;
 mod lists;
+mod made;
 mod mistakes;
 mod pings;
 mod probe;
 mod shelf;
 mod sipago;
 mod telepagos;
+mod terminal;
 mod watch;
 
 use std::fs;

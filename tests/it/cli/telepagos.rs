@@ -9,15 +9,19 @@ use super::{Place, QUIET, Said};
 use crate::support::{House, Memory, Plan};
 
 /// Both check digits and the CUIT's are right.
-const PAYEE: &str = "--cvu 0000630500000060195375 --cuit 20055361682";
+pub(super) const PAYEE: &str = "--cvu 0000630500000060195375 --cuit 20055361682";
 
 /// An account that may send money and waits a second for an answer.
-fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     Plan { telepagos: String::from("cashout = true\ntimeout = \"1s\""), ..Plan::default() }
 }
 
-async fn house() -> (House, Place) {
-    let house = House::build(Memory::File, 1).await;
+pub(super) async fn house() -> (House, Place) {
+    house_with(Memory::File).await
+}
+
+async fn house_with(memory: Memory) -> (House, Place) {
+    let house = House::build(memory, 1).await;
     let path = house.write(&plan(), 0);
     let place = Place::with(&std::fs::read_to_string(path).unwrap());
     house.sandbox.world().telepagos_credit(Money::from_cents(500_000));
@@ -182,11 +186,24 @@ fn money_is_sent_only_where_the_account_allows_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn money_is_sent_once_under_a_reference_and_its_voucher_is_written() {
-    let (house, place) = house().await;
+    sent_once(Memory::File).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn money_is_sent_once_under_a_reference_that_redis_keeps() {
+    sent_once(Memory::Redis).await;
+}
+
+async fn sent_once(memory: Memory) {
+    let (house, place) = house_with(memory).await;
     let send = |amount: &str| format!("telepagos cashout {PAYEE} --amount {amount} --concept VAR --reference r-1");
     let refused = run(&place, &send("1.500,50")).await.refused(2).to_owned();
     assert!(refused.contains("there is no terminal to ask on; add `--yes`"), "{refused}");
-    assert!(!house.path("store.db").exists());
+    if memory == Memory::File {
+        assert!(!house.path("store.db").exists());
+    } else {
+        assert_eq!(run(&place, "telepagos cashout --list").await.stderr, "there are no cash-outs\n");
+    }
     let first = object(&run(&place, &format!("{} --yes --json", send("1.500,50"))).await);
     assert_eq!((&first["state"], &first["reference"]), (&"done".into(), &"r-1".into()));
     let id = first["id"].as_str().unwrap().to_owned();
@@ -216,7 +233,16 @@ async fn money_is_sent_once_under_a_reference_and_its_voucher_is_written() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unknown_result_is_said_so_with_the_command_that_asks_again() {
-    let (house, place) = house().await;
+    asked_again(Memory::File).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_result_is_remembered_by_redis_until_it_is_known() {
+    asked_again(Memory::Redis).await;
+}
+
+async fn asked_again(memory: Memory) {
+    let (house, place) = house_with(memory).await;
     let stall = Fault::Hang { after_effect: true };
     house.sandbox.script().add(Rule::once(Face::Telepagos, "v2/payment/cashout", stall));
     let said = run(&place, &format!("telepagos cashout {PAYEE} --amount 10 --concept VAR --yes")).await;
@@ -237,7 +263,16 @@ async fn an_unknown_result_is_said_so_with_the_command_that_asks_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_refused_cash_out_is_told_and_may_be_sent_again_beside_a_daemon() {
-    let (house, _) = house().await;
+    refused_and_sent_again(Memory::File).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_cash_out_is_told_and_may_be_sent_again_beside_a_daemon_on_the_same_redis() {
+    refused_and_sent_again(Memory::Redis).await;
+}
+
+async fn refused_and_sent_again(memory: Memory) {
+    let (house, _) = house_with(memory).await;
     let daemon = house.daemon(&plan()).await;
     let place = Place::with(&std::fs::read_to_string(house.path("one.toml")).unwrap());
     let send = format!("telepagos cashout {PAYEE} --amount 9.000,00 --concept VAR --reference big --yes --json");

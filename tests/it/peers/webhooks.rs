@@ -31,7 +31,7 @@ async fn every_attempt_bears_a_signature_that_receivers_accept() {
     let house = house(11, "").await;
     let rotating = format!(
         "[[webhook]]\nname = \"rotating\"\nurl = \"{}\"\nsecret = [\"{WEBHOOK_SECRET}\", \"{OLD_SECRET}\"]\n\
-         allow_private = [\"127.0.0.0/8\"]\nevents = [\"*\"]\nretry = [\"1s\", \"1s\", \"1s\"]\n",
+         allow_private = [\"127.0.0.0/8\"]\nevents = [\"*\"]\nretry = [\"3s\", \"3s\", \"3s\"]\n",
         house.sandbox.webhook_url("rotating")
     );
     super::more(&house, &rotating);

@@ -64,7 +64,8 @@ impl Daemon {
         self.asked(&format!("POST {path} HTTP/1.1\r\n{head}\r\nContent-Length: {length}\r\n\r\n{body}")).await
     }
 
-    async fn asked(&self, question: &str) -> Option<String> {
+    /// The answer to a whole request; `None` when nobody answers.
+    pub(crate) async fn asked(&self, question: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.ok()?;
         stream.write_all(question.as_bytes()).await.ok()?;
         let mut answer = String::new();

@@ -86,6 +86,11 @@ impl House {
         Self { elsewhere: Some(url), ..house }
     }
 
+    /// The next daemons find their store there.
+    pub(crate) fn move_to(&mut self, url: String) {
+        self.elsewhere = Some(url);
+    }
+
     /// Where a Redis is, if it is one.
     fn redis_url(&self) -> Option<String> {
         self.elsewhere.clone().or_else(|| self.redis.as_ref().map(Server::url))
