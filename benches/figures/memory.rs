@@ -42,6 +42,7 @@ impl Kind {
             details: hash("details", true),
             sale: hash("sale", sale),
             payment: hash("payment", sale),
+            seen: 0,
             missing_since: None,
         }
     }

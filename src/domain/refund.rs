@@ -120,6 +120,7 @@ impl Book {
             details: row,
             sale: 0,
             payment: 0,
+            seen: 0,
             missing_since: None,
         });
         ordinal

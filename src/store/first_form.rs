@@ -49,6 +49,7 @@ fn row(n: u32) -> Change {
         details: 99,
         sale: u64::from(n % 2),
         payment: u64::from(n % 3),
+        seen: 0,
         missing_since: n.is_multiple_of(5).then(|| Timestamp::from_second(1_800_000_000).unwrap()),
     };
     Change { slot: Slot::from_bytes(*id.as_bytes()), memories: (1..=(1 + n % 12)).map(memory).collect() }

@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 
 use super::matching::pair;
 use super::reidentify::MARKER;
-use super::{Change, IDENTITY_VERSION, Ledger, Memories, Memory, Slot, Traits, short_hash};
+use super::{Change, IDENTITY_VERSION, Ledger, Memories, Memory, Slot, Traits, look, short_hash};
 use crate::domain::account::AccountName;
 use crate::domain::fact::{FactKind, FactSet};
 use crate::domain::row::{Identity, Row};
@@ -246,6 +246,7 @@ fn blank(row: &Row, ordinal: u32, traits: Traits) -> Memory {
         details: traits.details,
         sale: traits.sale,
         payment: row.references.payment_id.as_deref().map_or(0, short_hash),
+        seen: 0,
         missing_since: None,
     }
 }
@@ -270,6 +271,8 @@ fn overwrite(memory: &mut Memory, row: &Row, traits: Traits, diff: &mut Diff, kn
             diff.amended += usize::from(known);
         }
     }
+    let seen = look(traits.party, traits.details);
+    memory.seen = if seen == look(memory.party, memory.details) { 0 } else { seen };
 }
 
 /// The facts of these that several signals may tell, so that [`crate::domain::refund`] merges them.

@@ -1,22 +1,30 @@
 //! Which remembered occurrence is which row of a bucket.
 //!
-//! First what looks as it did at the last reading, then equal payers as far as they are known, then as many compatible
-//! ones as can be paired at all. The first pass is a sorted merge, so that a thousand unchanged rows cost a sort and no
-//! more; and it is why the same reading brings no news: each row finds a memory that has seen it. Of equally large
-//! pairings it is always the same one, whatever the order of the rows: see [`Pairing::augment`].
+//! A bucket in which every row looks as a memory's row looked when it was read last has not changed, and is paired so: the
+//! same reading never brings news, whatever the views before it were. Otherwise what is remembered counts and not who
+//! saw it last: exact matches first, then equal payers as far as they are known, then as many compatible ones as can be
+//! paired at all. The first two are sorted merges, so that a thousand unchanged rows cost a sort and no more. Of equally
+//! large pairings it is always the same one, whatever the order of the rows: see [`Pairing::augment`].
 
-use super::{Memory, Party, Traits};
+use super::{Memory, Party, Traits, look};
 
 /// For each row of a bucket the index of its memory, or `None` for a new occurrence.
 pub(super) fn pair(memories: &[Memory], rows: &[Traits]) -> Vec<Option<usize>> {
     if let ([memory], [row]) = (memories, rows) {
         return vec![memory.party.is_compatible(row.party).then_some(0)];
     }
-    let mut pairing = Pairing { of_row: vec![None; rows.len()], taken: vec![false; memories.len()] };
     // Of equals the youngest stays as it is, so that it is the eldest that moves on: the k-th of some twins to be
     // credited has number k, in whatever order their states were seen.
     let youngest = |memory: &Memory| (memory.ordinal == 0, std::cmp::Reverse(memory.ordinal));
-    pairing.merge(memories, rows, youngest);
+    let mut same = Pairing::none(memories, rows);
+    let last_look = |memory: &Memory| (memory.last_look(), (memory.missing_since.is_some(), youngest(memory)));
+    same.merge(memories, rows, last_look, |row| look(row.party, row.details));
+    if same.of_row.iter().all(Option::is_some) {
+        return same.of_row;
+    }
+    let mut pairing = Pairing::none(memories, rows);
+    let exact = |memory: &Memory| ((memory.party, memory.details), youngest(memory));
+    pairing.merge(memories, rows, exact, |row| (row.party, row.details));
     pairing.join(memories, rows);
     pairing.augment(memories, rows);
     pairing.of_row
@@ -28,18 +36,26 @@ struct Pairing {
 }
 
 impl Pairing {
-    /// Pairs what looks alike, in the order of `preference`. What looks alike has an equal payer, too.
-    fn merge<P: Ord>(&mut self, memories: &[Memory], rows: &[Traits], preference: impl Fn(&Memory) -> P) {
-        let memories = memories.iter().enumerate();
-        let mut left: Vec<_> =
-            memories.map(|(index, memory)| (memory.details, preference(memory), index)).collect();
-        let mut right: Vec<_> = rows.iter().enumerate().map(|(index, row)| (row.details, index)).collect();
+    fn none(memories: &[Memory], rows: &[Traits]) -> Self {
+        Self { of_row: vec![None; rows.len()], taken: vec![false; memories.len()] }
+    }
+
+    /// Pairs what has the same key; of a memory this comes with how much it is preferred among its like.
+    fn merge<K: Ord + Copy, P: Ord>(
+        &mut self,
+        memories: &[Memory],
+        rows: &[Traits],
+        of_memory: impl Fn(&Memory) -> (K, P),
+        of_row: impl Fn(&Traits) -> K,
+    ) {
+        let mut left: Vec<_> = memories.iter().enumerate().map(|(index, memory)| (of_memory(memory), index)).collect();
+        let mut right: Vec<_> = rows.iter().enumerate().map(|(index, row)| (of_row(row), index)).collect();
         left.sort_unstable();
         right.sort_unstable();
         let mut left = left.into_iter().peekable();
         for (key, row) in right {
-            while left.next_if(|(other, ..)| *other < key).is_some() {}
-            if let Some((.., memory)) = left.next_if(|(other, ..)| *other == key) {
+            while left.next_if(|((other, _), _)| *other < key).is_some() {}
+            if let Some((_, memory)) = left.next_if(|((other, _), _)| *other == key) {
                 self.set(row, memory);
             }
         }

@@ -20,7 +20,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
 pub use self::diff::{Coverage, Diff, Finding, diff, diff_as, diff_beside, shared};
 pub use self::reidentify::{birthmark, reidentified};
@@ -129,13 +129,16 @@ pub struct Memory {
     pub rank: u8,
     /// The other side. Of a card sale without a payment id, its [`pairing`](super::pairing) marks.
     pub party: Party,
-    /// A hash of how the row looked when it was read last, be it in a stale view: status, holder, sale point, payer.
+    /// A hash of what an amendment may reword: status, holder, sale point. Of the view that was furthest along.
     pub details: u64,
     /// Hash of the sale id, 0 where there is none. Of a transfer, which has no sale, its [`pairing`](super::pairing) trace.
     pub sale: u64,
     /// What its events are told under: hash of the payment id, or of what else names the payment. 0 while nothing but the
     /// row itself does.
     pub payment: u64,
+    /// A hash of how the row looked when it was read last. 0 where that is what `party` and `details` say, as it is unless
+    /// the last view was a stale one or printed less of the payer than an earlier one.
+    pub seen: u64,
     /// Since when complete readings lack it.
     pub missing_since: Option<Timestamp>,
 }
@@ -235,12 +238,27 @@ impl Ledger {
     }
 }
 
+impl Memory {
+    /// How its row looked when it was read last.
+    fn last_look(&self) -> u64 {
+        if self.seen == 0 { look(self.party, self.details) } else { self.seen }
+    }
+}
+
+/// A hash of all that matching knows of a row, never 0. Persisted: never change it.
+fn look(party: Party, details: u64) -> u64 {
+    let mut bytes = [0; 24];
+    for (place, number) in bytes.chunks_exact_mut(8).zip([party.cuit, party.account, details]) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
+    xxh3_64(&bytes).max(1)
+}
+
 /// What matching needs of a row.
 #[derive(Clone, Copy, Debug)]
 struct Traits {
     party: Party,
     sale: u64,
-    /// Of all that is printed of the row beyond its identity, the party among it. Persisted: never change how it is made.
     details: u64,
     rank: u8,
 }
@@ -260,10 +278,7 @@ impl Traits {
         }
         scratch.push(char::from(b'0' + row.view.rank()));
         let (party, sale) = marks(row);
-        // A row without a payer has seed 0, which is no seed.
-        let seed = party.cuit ^ party.account.rotate_left(32);
-        let details = xxh3_64_with_seed(scratch.as_bytes(), seed).max(1);
-        Self { party, sale, details, rank: row.view.rank() }
+        Self { party, sale, details: short_hash(scratch), rank: row.view.rank() }
     }
 }
 

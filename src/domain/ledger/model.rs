@@ -19,6 +19,10 @@ struct Occurrence {
     details: u64,
     rank: u8,
     facts: BTreeSet<FactKind>,
+    /// Payer and details at the last reading.
+    seen: (Party, u64),
+    /// The last complete reading lacked it.
+    missing: bool,
 }
 
 /// What is remembered of a partition.
@@ -46,15 +50,18 @@ impl Model {
     fn read_bucket(&mut self, name: &str, rows: &[&Row], coverage: Coverage, announced: &mut BTreeSet<Announced>) {
         let traits: Vec<Traits> = rows.iter().map(|row| Traits::of(row, &mut String::new())).collect();
         let mut free_rows: Vec<usize> = (0..rows.len()).collect();
+        // The furthest along meets the furthest along.
+        free_rows.sort_by_key(|row| (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details));
         let mut free: Vec<usize> =
             (0..self.occurrences.len()).filter(|i| self.occurrences[*i].bucket == name).collect();
-        let mut pairs = self.alike(&traits, &mut free_rows, &mut free);
-        let best = self.largest(&traits, &free_rows, &free);
-        for (row, i) in &best {
-            free_rows.retain(|other| other != row);
-            free.retain(|other| other != i);
-        }
-        pairs.extend(best);
+        let mut pairs = self.unchanged(&traits, &free).unwrap_or_else(|| {
+            let (mut rows, mut memories) = (free_rows.clone(), free.clone());
+            let mut pairs = self.alike(&traits, &mut rows, &mut memories);
+            pairs.extend(self.largest(&traits, &rows, &memories));
+            pairs
+        });
+        free_rows.retain(|row| !pairs.iter().any(|(taken, _)| taken == row));
+        free.retain(|i| !pairs.iter().any(|(_, taken)| taken == i));
         let mut highest = self.occurrences.iter().filter(|o| o.bucket == name).map(|o| o.ordinal).max().unwrap_or(0);
         pairs.sort_by_key(|(row, _)| {
             (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details, *row)
@@ -65,6 +72,8 @@ impl Model {
                 highest += 1;
                 occurrence.ordinal = highest;
             }
+            occurrence.missing = false;
+            occurrence.seen = (traits[row].party, traits[row].details);
             occurrence.party = occurrence.party.merged(traits[row].party);
             if traits[row].rank >= occurrence.rank {
                 occurrence.rank = traits[row].rank;
@@ -73,6 +82,9 @@ impl Model {
             tell(occurrence, rows[row], announced);
         }
         if coverage.complete {
+            for i in &free {
+                self.occurrences[*i].missing = true;
+            }
             let phantoms: Vec<usize> = free.into_iter().filter(|i| self.occurrences[*i].ordinal == 0).collect();
             let mut index = 0;
             self.occurrences.retain(|_| {
@@ -86,8 +98,16 @@ impl Model {
             highest += u32::from(!waits);
             let Traits { party, details, rank, .. } = traits[row];
             let ordinal = if waits { 0 } else { highest };
-            let mut occurrence =
-                Occurrence { bucket: name.to_owned(), ordinal, party, details, rank, facts: BTreeSet::new() };
+            let mut occurrence = Occurrence {
+                bucket: name.to_owned(),
+                ordinal,
+                party,
+                details,
+                rank,
+                facts: BTreeSet::new(),
+                seen: (party, details),
+                missing: false,
+            };
             if !waits {
                 tell(&mut occurrence, rows[row], announced);
             }
@@ -95,24 +115,38 @@ impl Model {
         }
     }
 
-    /// Pairs what looks as it did when it was read last, then what has the same payer as far as one is known.
+    /// Pairs all rows with what looked so at its last reading; `None` where one of them finds nothing.
+    fn unchanged(&self, traits: &[Traits], free: &[usize]) -> Option<Vec<(usize, usize)>> {
+        let mut left = free.to_vec();
+        let find = |(row, wanted): (usize, &Traits)| {
+            let alike = |i: &usize| self.occurrences[*i].seen == (wanted.party, wanted.details);
+            let age = |i: &usize| {
+                let Occurrence { ordinal, missing, .. } = self.occurrences[*i];
+                (missing, ordinal == 0, u32::MAX - ordinal)
+            };
+            let found = left.iter().copied().filter(alike).min_by_key(age)?;
+            left.retain(|i| *i != found);
+            Some((row, found))
+        };
+        traits.iter().enumerate().map(find).collect()
+    }
+
+    /// Pairs what is exactly alike, then what has the same payer as far as one is known.
     fn alike(&self, traits: &[Traits], free_rows: &mut Vec<usize>, free: &mut Vec<usize>) -> Vec<(usize, usize)> {
         let mut pairs = Vec::new();
-        // The furthest along meets the furthest along.
-        free_rows.sort_by_key(|row| (std::cmp::Reverse(traits[*row].rank), traits[*row].party, traits[*row].details));
-        for alike in [true, false] {
+        for exact in [true, false] {
             for row in free_rows.clone() {
                 let wanted = traits[row];
                 let fits = |i: &&usize| {
                     let Occurrence { party, details, .. } = self.occurrences[**i];
                     let known = party.cuit != 0 || party.account != 0;
-                    if alike { details == wanted.details } else { known && party == wanted.party }
+                    party == wanted.party && if exact { details == wanted.details } else { known }
                 };
                 let best = free.iter().copied().enumerate().filter(|(_, i)| fits(&i)).min_by_key(|(_, i)| {
                     let Occurrence { ordinal, .. } = self.occurrences[*i];
                     // Of equals the youngest confirmed one stays as it is, so that it is the eldest that moves on.
-                    let age = if alike { u32::MAX - ordinal } else { ordinal.wrapping_sub(1) };
-                    (alike && ordinal == 0, self.news(*i, wanted), age, *i)
+                    let age = if exact { u32::MAX - ordinal } else { ordinal.wrapping_sub(1) };
+                    (exact && ordinal == 0, self.news(*i, wanted), age, *i)
                 });
                 if let Some((place, i)) = best {
                     free.remove(place);

@@ -136,6 +136,7 @@ fn marker(version: u8, rank: u8) -> Memory {
         details: 0,
         sale: 0,
         payment: 0,
+        seen: 0,
         missing_since: None,
     }
 }

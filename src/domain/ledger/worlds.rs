@@ -135,6 +135,20 @@ proptest! {
     }
 
     #[test]
+    fn the_same_reading_again_brings_nothing(history in history()) {
+        let mut town = Town::default();
+        for (sketches, paged, complete) in history {
+            let rows: Vec<Row> = sketches.into_iter().map(drawn).collect();
+            let coverage = Coverage { complete, paged, ..WHOLE };
+            town.read(&rows, coverage);
+            if !paged {
+                let again = town.read(&rows, coverage);
+                prop_assert_eq!((again.findings, again.amended, again.vanished), (Vec::new(), 0, 0));
+            }
+        }
+    }
+
+    #[test]
     fn leaving_out_what_is_the_same_changes_nothing(world in world(), looks in looks()) {
         let (mut whole, mut part, mut last) = (Town::default(), Town::default(), Vec::new());
         for time in looks {

@@ -61,6 +61,7 @@ impl Book {
             details: 0,
             sale: half.trace.bits(),
             payment: half.payment,
+            seen: 0,
             missing_since: None,
         };
         self.entries.insert(name, memory);

@@ -1,7 +1,7 @@
 //! The persisted form of the memories of one slot: there is one for each row ever seen, so it is packed.
 //!
 //! A version byte, then memory after memory: ordinal (LEB128), facts (u16), rank (u8), flags (u8), and those of CUIT,
-//! account, details, sale, payment (u64 each) and missing-since (zigzag LEB128 seconds) whose flag is set. Numbers are
+//! account, details, sale, payment, seen (u64 each) and missing-since (zigzag LEB128 seconds) whose flag is set. Numbers are
 //! little-endian. A single memory of a transfer takes about 30 bytes.
 
 use jiff::Timestamp;
@@ -19,7 +19,8 @@ const DETAILS: u8 = 1 << 2;
 const SALE: u8 = 1 << 3;
 const PAYMENT: u8 = 1 << 4;
 const MISSING: u8 = 1 << 5;
-const KNOWN: u8 = CUIT | ACCOUNT | DETAILS | SALE | PAYMENT | MISSING;
+const SEEN: u8 = 1 << 6;
+const KNOWN: u8 = CUIT | ACCOUNT | DETAILS | SALE | PAYMENT | MISSING | SEEN;
 
 /// The persisted form. `missing_since` is kept to the second.
 pub fn encode_memories(memories: &[Memory]) -> Vec<u8> {
@@ -42,13 +43,14 @@ pub fn encode_memories(memories: &[Memory]) -> Vec<u8> {
     out
 }
 
-const fn hashes(memory: &Memory) -> [(u8, u64); 5] {
+const fn hashes(memory: &Memory) -> [(u8, u64); 6] {
     [
         (CUIT, memory.party.cuit),
         (ACCOUNT, memory.party.account),
         (DETAILS, memory.details),
         (SALE, memory.sale),
         (PAYMENT, memory.payment),
+        (SEEN, memory.seen),
     ]
 }
 
@@ -80,10 +82,10 @@ fn take_memory(rest: &mut &[u8]) -> Option<Result<Memory, CodecError>> {
     }
     let mut hash = |flag| if flags & flag == 0 { Some(0) } else { take(rest).map(u64::from_le_bytes) };
     let party = Party { cuit: hash(CUIT)?, account: hash(ACCOUNT)? };
-    let (details, sale, payment) = (hash(DETAILS)?, hash(SALE)?, hash(PAYMENT)?);
+    let (details, sale, payment, seen) = (hash(DETAILS)?, hash(SALE)?, hash(PAYMENT)?, hash(SEEN)?);
     let missing_since =
         if flags & MISSING == 0 { None } else { Some(Timestamp::from_second(unzigzag(take_varint(rest)?)).ok()?) };
-    Some(Ok(Memory { ordinal, facts, rank, party, details, sale, payment, missing_since }))
+    Some(Ok(Memory { ordinal, facts, rank, party, details, sale, payment, seen, missing_since }))
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
@@ -144,6 +146,7 @@ mod tests {
             details: u64::MAX,
             sale: 0,
             payment: 0,
+            seen: 0,
             missing_since: None,
         }
     }
@@ -175,7 +178,7 @@ mod tests {
     #[test]
     fn what_a_newer_release_wrote_is_called_so() {
         assert_eq!(decode_memories(&[2, 0, 0]), Err(CodecError::Newer(WHAT)));
-        assert_eq!(decode_memories(&[1, 1, 0, 0, 0, 0x40]), Err(CodecError::Newer(WHAT)), "an unknown flag");
+        assert_eq!(decode_memories(&[1, 1, 0, 0, 0, 0x80]), Err(CodecError::Newer(WHAT)), "an unknown flag");
     }
 
     #[test]
@@ -189,14 +192,14 @@ mod tests {
     prop_compose! {
         fn any_memory()(
             ordinal in any::<u32>(), facts in any::<u16>(), rank in any::<u8>(),
-            hashes in any::<[u64; 5]>(), zero in any::<[bool; 5]>(),
+            hashes in any::<[u64; 6]>(), zero in any::<[bool; 6]>(),
             missing in proptest::option::of(-377_000_000_000_i64..253_000_000_000),
         ) -> Memory {
             let hash = |index: usize| if zero[index] { 0 } else { hashes[index] };
             Memory {
                 ordinal, facts: FactSet::from_bits(facts), rank,
                 party: Party { cuit: hash(0), account: hash(1) },
-                details: hash(2), sale: hash(3), payment: hash(4),
+                details: hash(2), sale: hash(3), payment: hash(4), seen: hash(5),
                 missing_since: missing.map(|second| Timestamp::from_second(second).unwrap()),
             }
         }

@@ -209,6 +209,7 @@ fn memory(ordinal: u32) -> Memory {
         details: u64::MAX,
         sale: 0,
         payment: 9,
+        seen: 5,
         missing_since: Timestamp::from_second(1_800_000_000).ok(),
     }
 }

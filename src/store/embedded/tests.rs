@@ -106,6 +106,7 @@ pub(super) fn commit_of_rows(expected: u64, rows: u32) -> Commit {
         details: u64::MAX,
         sale: 0,
         payment: 0,
+        seen: 0,
         missing_since: None,
     };
     let change = |n: u32| {

@@ -32,6 +32,7 @@ fn commit(account: u32) -> Commit {
         details: 3,
         sale: 0,
         payment: 0,
+        seen: 0,
         missing_since: None,
     };
     let change =

@@ -52,6 +52,7 @@ pub(super) fn row(n: u32, twins: u32) -> Change {
         details: 7,
         sale: 0,
         payment: u64::from(n % 2),
+        seen: u64::from(n % 3),
         missing_since: n.is_multiple_of(5).then(|| Timestamp::from_second(1_800_000_000).unwrap()),
     };
     Change { slot: Slot::from_bytes(*id.as_bytes()), memories: (1..=twins).map(memory).collect() }

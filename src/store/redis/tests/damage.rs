@@ -26,6 +26,7 @@ fn row(n: u8) -> Change {
         details: 5,
         sale: 0,
         payment: 0,
+        seen: 0,
         missing_since: None,
     };
     Change { slot: Slot::from_bytes([n; 16]), memories: [memory].into_iter().collect() }

@@ -63,6 +63,7 @@ fn commit(account: &str, rows: u32, events: u32) -> Commit {
         details: u64::MAX,
         sale: u64::MAX,
         payment: 0,
+        seen: 0,
         missing_since: None,
     };
     let change = |n: u32| {
