@@ -118,7 +118,13 @@ async fn a_store_that_is_down_makes_no_account_stale() {
     town.upstream.list(&[sale(1, 10, "2026-11-21T09:12:00")]);
     town.watch(&mut watcher, 60 * MINUTE).await;
     assert_eq!(town.cried().await, Vec::<String>::new());
+    // The upstream fails in the very moment in which the store answers again: its time begins there.
+    *town.upstream.failing.lock().unwrap() = true;
+    town.watch(&mut watcher, MINUTE / 2).await;
     fragile.mend();
+    town.watch(&mut watcher, MINUTE / 2).await;
+    assert_eq!(town.cried().await, Vec::<String>::new());
+    *town.upstream.failing.lock().unwrap() = false;
     town.watch(&mut watcher, 10 * MINUTE).await;
     assert_eq!(town.cried().await, ["credit.received 10.00"]);
 }
