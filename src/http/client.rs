@@ -1,11 +1,14 @@
 //! The transport over sockets: reqwest with rustls, no redirects, every size and time bounded.
 
+use std::collections::HashMap;
 use std::error::Error as _;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Cause, Request, Response, Transport, TransportError, retry_after};
 
@@ -15,9 +18,38 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// How long an unused connection is kept.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Requests at once to one host, over all accounts. Without it ten thousand accounts open ten thousand connections in the
+/// first second, which neither memory nor a shell's 1,024 file descriptors are made for; at a second an answer
+/// it still lets 15,000 a minute through.
+const AT_ONCE: usize = 256;
+
 /// Sends requests over sockets.
 #[derive(Clone, Debug)]
-pub struct ReqwestTransport(reqwest::Client);
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+    rooms: Arc<Rooms>,
+}
+
+/// How many requests are under way to each host. A host that hangs takes no other's room.
+#[derive(Debug)]
+struct Rooms {
+    at_once: usize,
+    of: Mutex<HashMap<String, Arc<Semaphore>>>,
+}
+
+impl Rooms {
+    /// Waits for a place. Cancel-safe; `None` never comes, as no room is ever closed.
+    async fn enter(&self, host: &str) -> Option<OwnedSemaphorePermit> {
+        let room = {
+            let mut rooms = self.of.lock().unwrap_or_else(PoisonError::into_inner);
+            match rooms.get(host) {
+                Some(room) => Arc::clone(room),
+                None => Arc::clone(rooms.entry(host.to_owned()).or_insert(Arc::new(Semaphore::new(self.at_once)))),
+            }
+        };
+        room.acquire_owned().await.ok()
+    }
+}
 
 impl ReqwestTransport {
     /// A client that all accounts share. Needs [`super::install_crypto`] first.
@@ -25,6 +57,11 @@ impl ReqwestTransport {
     /// # Errors
     /// When the system's certificates cannot be read.
     pub fn new() -> Result<Self, TransportError> {
+        Self::with_room(AT_ONCE)
+    }
+
+    /// With room for so many requests at once to each host.
+    pub(super) fn with_room(at_once: usize) -> Result<Self, TransportError> {
         let builder = reqwest::Client::builder()
             .user_agent(concat!("pregonero/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
@@ -32,12 +69,13 @@ impl ReqwestTransport {
             .pool_idle_timeout(IDLE)
             .tcp_nodelay(true)
             .referer(false);
-        builder.build().map(Self).map_err(|error| TransportError::Tls(Box::new(error.without_url())))
+        let client = builder.build().map_err(|error| TransportError::Tls(Box::new(error.without_url())))?;
+        Ok(Self { client, rooms: Arc::new(Rooms { at_once, of: Mutex::default() }) })
     }
 
     async fn exchange(&self, request: Request) -> Result<Response, TransportError> {
         let Request { method, url, headers, body, timeout, body_cap } = request;
-        let mut builder = self.0.request(method, url);
+        let mut builder = self.client.request(method, url);
         for (name, value) in headers {
             builder = builder.header(name, value);
         }
@@ -60,6 +98,8 @@ impl ReqwestTransport {
 impl Transport for ReqwestTransport {
     async fn call(&self, request: Request) -> Result<Response, TransportError> {
         let timeout = request.timeout;
+        // The wait for a place is not the upstream's doing: its time begins afterwards.
+        let _place = self.rooms.enter(request.url.host_str().unwrap_or_default()).await;
         // One bound over everything: the last byte of a slow body counts too.
         tokio::time::timeout(timeout, self.exchange(request)).await.unwrap_or(Err(TransportError::Timeout(timeout)))
     }

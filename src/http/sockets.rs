@@ -307,3 +307,35 @@ async fn a_server_without_tls_behind_https_is_no_connection() {
     let error = answer.unwrap_err();
     assert!(matches!(error, TransportError::Tls(_) | TransportError::Connect(_)), "{}", printed(&error));
 }
+
+#[tokio::test]
+async fn no_host_is_asked_more_at_once_than_there_is_room_and_none_takes_the_place_of_another() {
+    install_crypto();
+    let (open, doors) = tokio::sync::watch::channel(false);
+    let slow = Server::with(move |mut stream, _| {
+        let mut doors = doors.clone();
+        async move {
+            doors.wait_for(|open| *open).await.unwrap();
+            stream.write_all(&head("200 OK", "connection: close\r\ncontent-length: 0\r\n", b"")).await.unwrap();
+        }
+    })
+    .await;
+    let quick = Server::saying(head("200 OK", "connection: close\r\ncontent-length: 0\r\n", b"")).await;
+    let transport = ReqwestTransport::with_room(2).unwrap();
+    let ask = |origin: String| {
+        let transport = transport.clone();
+        tokio::spawn(async move { transport.call(request(&origin, PATIENCE, CAP)).await.unwrap().status })
+    };
+    let waiting: Vec<_> = (0..5).map(|_| ask(format!("http://127.0.0.1:{}", slow.port))).collect();
+    while slow.requests.load(Ordering::SeqCst) < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Another name of the same machine is another host.
+    assert_eq!(ask(format!("http://localhost:{}", quick.port)).await.unwrap(), 200);
+    assert_eq!(slow.requests.load(Ordering::SeqCst), 2, "the third waits for a place");
+    open.send(true).unwrap();
+    for answer in waiting {
+        assert_eq!(answer.await.unwrap(), 200);
+    }
+    assert_eq!(slow.requests.load(Ordering::SeqCst), 5);
+}
