@@ -4,7 +4,7 @@
 //! [`Draft::new`] compares, [`Draft::pair`] finds the other halves of new payments, `Draft::finish` merges refunds and
 //! makes the plan that the commits come from.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -125,6 +125,8 @@ pub struct Draft<'a> {
     now: Timestamp,
     parts: Vec<Part>,
     paired: Paired,
+    /// What the sales of refund rows were told under, as far as the ledgers of this reading remember it; by hashes.
+    remembered: HashMap<u64, u64>,
 }
 
 impl<'a> Draft<'a> {
@@ -139,7 +141,7 @@ impl<'a> Draft<'a> {
         now: Timestamp,
     ) -> Self {
         let empty = Ledger::default();
-        let parts = partitions(herald, task, snapshot)
+        let parts: Vec<Part> = partitions(herald, task, snapshot)
             .into_iter()
             .filter_map(|(partition, indices)| {
                 let ledger = ledgers.get(&partition).unwrap_or(&empty);
@@ -171,7 +173,27 @@ impl<'a> Draft<'a> {
                 Some(Part { partition, expected: ledger.version(), silent, diff, rows: indices })
             })
             .collect();
-        Self { herald, policy, task, snapshot, before, now, parts, paired: Paired::default() }
+        let mut draft = Self {
+            herald,
+            policy,
+            task,
+            snapshot,
+            before,
+            now,
+            parts,
+            paired: Paired::default(),
+            remembered: HashMap::new(),
+        };
+        let read = draft.parts.iter().filter_map(|part| ledgers.get(&part.partition));
+        let told = |sale: u64| read.clone().find_map(|ledger| ledger.payment_of_sale(sale));
+        draft.remembered = draft.refunded_sales().into_iter().filter_map(|sale| Some((sale, told(sale)?))).collect();
+        draft
+    }
+
+    /// Hashes of the sales of new refund rows.
+    fn refunded_sales(&self) -> BTreeSet<u64> {
+        let shared = self.findings().filter(|(_, finding)| !shared(finding.facts).is_empty());
+        shared.filter_map(|(_, finding)| sale_to_look_up(self.snapshot.rows.get(finding.row)?)).collect()
     }
 
     /// The ledgers and books in which the other halves of new payments may stand. Mostly none, or hot ones.
@@ -193,19 +215,11 @@ impl<'a> Draft<'a> {
         self.paired = pairs::pair(self.herald, self.snapshot, &mut self.parts, &needed, ledgers);
     }
 
-    /// Hashes of sales whose payment neither the reading nor `known` tells: to be looked up in older ledgers.
+    /// Hashes of sales whose payment neither the reading nor its ledgers tell: to be looked up in older ones.
     pub fn sales_to_look_up(&self) -> Vec<u64> {
-        let shared_rows = self
-            .findings()
-            .filter(|(_, finding)| !shared(finding.facts).is_empty())
-            .filter_map(|(_, finding)| self.snapshot.rows.get(finding.row));
-        let mut sales: Vec<u64> = shared_rows
-            .filter_map(sale_to_look_up)
-            .filter(|sale| payment_among(&self.snapshot.rows, *sale).is_none())
-            .collect();
-        sales.sort_unstable();
-        sales.dedup();
-        sales
+        let is_unknown =
+            |sale: &u64| !self.remembered.contains_key(sale) && payment_among(&self.snapshot.rows, *sale).is_none();
+        self.refunded_sales().into_iter().filter(is_unknown).collect()
     }
 
     /// Claims to refunds that must be merged. `found` maps hashes of sales to hashes of payments.
@@ -225,7 +239,9 @@ impl<'a> Draft<'a> {
             .filter_map(|(part, finding)| {
                 let row = self.snapshot.rows.get(finding.row)?;
                 let among = sale_to_look_up(row).and_then(|sale| {
-                    let payment = payment_among(&self.snapshot.rows, sale).or(told_now.get(&sale).copied())?;
+                    // What it was told under goes before the id that it prints: it may have printed none then.
+                    let told = told_now.get(&sale).or(self.remembered.get(&sale)).copied();
+                    let payment = told.or_else(|| payment_among(&self.snapshot.rows, sale))?;
                     Some(HashMap::from([(sale, payment)]))
                 });
                 Claim::of(&finding, row, part.payment(&finding, row), among.as_ref().unwrap_or(found))

@@ -245,3 +245,28 @@ async fn a_refund_row_that_came_before_its_sale_is_told_under_one_id_for_ever() 
     assert_eq!(town.closed().await.len(), 3);
     assert_eq!(town.events(EventType::PaymentRefunded).await.len(), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refund_of_a_sale_that_prints_its_payment_id_late_is_told_under_one_id() {
+    let refunded = refund_row(9, 1, 4, "2026-11-21T09:20:00");
+    for (row_first, seen_together) in [(true, true), (true, false), (false, true)] {
+        let town = town();
+        let mut watcher = town.watcher();
+        let named = sale(1, 10, "2026-11-21T08:00:00");
+        let mut unnamed = named.clone();
+        unnamed.references.payment_id = None;
+        let flag = flagged(named.clone());
+        let steps = match (row_first, seen_together) {
+            (true, true) => [vec![unnamed], vec![named, refunded.clone()], vec![flag, refunded.clone()]],
+            (true, false) => [vec![unnamed], vec![named.clone()], vec![flag, refunded.clone()]],
+            (false, _) => [vec![unnamed], vec![flag.clone()], vec![flag, refunded.clone()]],
+        };
+        for rows in steps {
+            town.upstream.list(&rows);
+            town.watch(&mut watcher, 20 * MINUTE).await;
+        }
+        town.watch(&mut watcher, 20 * HOUR).await;
+        assert_eq!(town.events(EventType::CreditReceived).await.len(), 1);
+        assert_eq!(town.events(EventType::PaymentRefunded).await.len(), 1, "{row_first} {seen_together}");
+    }
+}
