@@ -33,9 +33,13 @@ struct Served {
 }
 
 async fn served(token: &str) -> Served {
+    served_of(token, CONFIG).await
+}
+
+async fn served_of(token: &str, accounts: &str) -> Served {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let config = crate::config::from_toml(&format!("[http]\nlisten = \"{at}\"\n{token}\n{CONFIG}")).unwrap();
+    let config = crate::config::from_toml(&format!("[http]\nlisten = \"{at}\"\n{token}\n{accounts}")).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let store = Arc::new(MemoryStore::new("one", Arc::clone(&clock)));
     let desk = WatchDesk::new(Arc::new(config), Arc::<MemoryStore>::clone(&store), clock);
@@ -112,6 +116,35 @@ async fn what_is_posted_is_listed_and_what_is_deleted_is_not() {
     assert!(status == 404 && said["error"].as_str().unwrap().contains("not followed anyway"), "{said}");
     assert_eq!(served.delete(&format!("palermo/order/{UUID}")).await.0, 200);
     assert_eq!(served.ids("").await, ["cashin/1000", "cashin/1002", "cashin/7", "cashin/9", "link/7"]);
+}
+
+#[tokio::test]
+async fn page_by_page_every_watch_comes_once_whatever_the_accounts_are_called() {
+    let account = |name: &str| {
+        format!(
+            "[[telepagos]]\nname = \"{name}\"\nbase_url = \"https://t.example\"\nusername = \"u\"\npassword = \"p\"\n"
+        )
+    };
+    // Names that begin alike, one of them with a character that sorts before the `/` behind the name.
+    let names = ["centro", "centro-2", "centro2", "a"];
+    let served = served_of("", &names.map(account).concat()).await;
+    for name in names {
+        assert_eq!(served.post(&format!(r#"{{"account": "{name}", "ids": ["1..3"]}}"#)).await.0, 200);
+    }
+    for limit in 1..=13 {
+        let (mut seen, mut query) = (Vec::new(), format!("?limit={limit}"));
+        loop {
+            let (status, list) = served.get(&query).await;
+            assert_eq!(status, 200);
+            let place = |watch: &Value| format!("{}/{}", watch["account"], watch["id"]).replace('"', "");
+            seen.extend(list["watches"].as_array().unwrap().iter().map(place));
+            let Some(next) = list["next"].as_str() else { break };
+            assert!(seen.len() < 12, "there is more after all: {seen:?}");
+            query = format!("?limit={limit}&after={next}");
+        }
+        let unique: std::collections::BTreeSet<&String> = seen.iter().collect();
+        assert_eq!((seen.len(), unique.len()), (12, 12), "{limit}: {seen:?}");
+    }
 }
 
 #[tokio::test]
