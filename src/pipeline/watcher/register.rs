@@ -52,7 +52,8 @@ pub(super) struct Register {
     pub(super) list: BTreeMap<WatchId, Watch>,
     /// What changed here and is not in the store yet.
     unwritten: BTreeSet<WatchId>,
-    unremoved: BTreeSet<WatchId>,
+    /// As it was when it was let go.
+    unremoved: BTreeMap<WatchId, Watch>,
     /// Issued links and QRs that were paid and stood in no list: they may have been made since we looked.
     heard: BTreeMap<WatchId, Timestamp>,
     looked: Option<Stopwatch>,
@@ -117,8 +118,13 @@ impl Register {
             self.unwritten.clear();
         }
         if !self.unremoved.is_empty() {
-            let gone: Vec<WatchId> = self.unremoved.iter().cloned().collect();
-            self.store.remove_watches(account, &gone).await?;
+            // Rare, so that a look is worth it: somebody may have named it again since ours.
+            let there = self.store.watches(account).await?.watches;
+            let is_known = |there: &&Watch| self.unremoved.get(&there.id).is_some_and(|known| is_same(known, there));
+            let gone: Vec<WatchId> = there.iter().filter(is_known).map(|watch| watch.id.clone()).collect();
+            if !gone.is_empty() {
+                self.store.remove_watches(account, &gone).await?;
+            }
             self.unremoved.clear();
         }
         Ok(())
@@ -141,9 +147,9 @@ impl Register {
     }
 
     pub(super) fn remove(&mut self, id: &WatchId) {
-        if self.list.remove(id).is_some() {
+        if let Some(watch) = self.list.remove(id) {
             self.unwritten.remove(id);
-            self.unremoved.insert(id.clone());
+            self.unremoved.insert(id.clone(), watch);
         }
     }
 
@@ -177,6 +183,17 @@ impl Register {
     }
 }
 
+/// Whether nobody has named it again. An end that is not in the store yet is no difference, nor is the bound that a hint
+/// loses by it.
+fn is_same(known: &Watch, there: &Watch) -> bool {
+    let plain = |watch: &Watch| Watch {
+        ended: None,
+        until: watch.until.filter(|_| watch.origin != Origin::Hinted),
+        ..watch.clone()
+    };
+    plain(known) == plain(there)
+}
+
 impl Watcher {
     /// The same, following what `store` keeps for the account, and `configured`, which is put there.
     #[must_use]
@@ -188,7 +205,7 @@ impl Watcher {
             version: None,
             list: BTreeMap::new(),
             unwritten: BTreeSet::new(),
-            unremoved: BTreeSet::new(),
+            unremoved: BTreeMap::new(),
             heard: BTreeMap::new(),
             looked: None,
             expects: None,
@@ -380,4 +397,51 @@ impl Watcher {
 fn hinted(id: WatchId, now: Timestamp) -> Watch {
     let until = now.checked_add(HINTED).ok();
     Watch { until, ..Watch::new(id, Origin::Hinted, now) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::{Clock, SystemClock};
+    use crate::domain::watch::Terms;
+    use crate::store::follow;
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test]
+    async fn what_somebody_names_again_while_it_is_let_go_stays() {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (store, account) = (Arc::new(MemoryStore::new("one", Arc::clone(&clock))), AccountName::new("centro"));
+        let mut register = Register {
+            store: Arc::<MemoryStore>::clone(&store),
+            configured: BTreeSet::new(),
+            is_configured: true,
+            version: None,
+            list: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
+            unremoved: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            looked: None,
+            expects: None,
+            young: None,
+        };
+        let id = |id: &str| WatchId { kind: WatchKind::Cashin, id: id.to_owned() };
+        let (now, ids) = (clock.now(), BTreeSet::from([id("1"), id("2"), id("3")]));
+        let terms = |until: i64| Terms {
+            origin: Origin::Operator,
+            until: now.checked_add(SignedDuration::from_secs(until)).ok(),
+            expires: None,
+            reusable: false,
+            amount: None,
+        };
+        follow(&*store, &account, &ids, &terms(60), now).await.unwrap();
+        register.refresh(&account, now).await.unwrap();
+        // All of it is over here, one of it by an end that the store does not know of; then one is named for longer.
+        register.end(&id("3"), now);
+        ids.iter().for_each(|id| register.remove(id));
+        follow(&*store, &account, &BTreeSet::from([id("1")]), &terms(600), now).await.unwrap();
+        register.write(&account).await.unwrap();
+        let there = store.watches(&account).await.unwrap().watches;
+        assert_eq!(there.iter().map(|watch| watch.id.id.as_str()).collect::<Vec<_>>(), ["1"]);
+        assert!(register.refresh(&account, now).await.unwrap() && register.list.contains_key(&id("1")));
+    }
 }
