@@ -2,11 +2,13 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
+mod answered;
 mod check;
 mod completions;
 mod deliveries;
 mod demo;
 mod events;
+mod given;
 mod made;
 mod output;
 mod probe;

@@ -1,9 +1,10 @@
 //! `sipago deposits`
 
 use super::super::output::Out;
-use super::told::{cell, failed, json, money, reading};
-use super::{Shared, chosen};
+use super::told::{failed, json, reading};
+use super::{Shared, client};
 use crate::app::{Deposit, DepositState};
+use crate::cli::answered::{cell, money};
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
@@ -20,8 +21,8 @@ pub(in crate::cli) struct Args {
 
 /// The list cannot be filtered: it is always the whole history.
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
-    let account = chosen::account(config, args.shared.account.as_deref())?;
-    let client = chosen::client(account)?;
+    let account = args.shared.account(config)?;
+    let client = client(account)?;
     let state = if args.pending { DepositState::Pending } else { DepositState::Paid };
     let deposits = reading(&client, client.deposits(state)).await.map_err(failed)?;
     let mut out = Out::new();

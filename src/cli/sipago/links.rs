@@ -2,9 +2,11 @@
 
 use super::super::Usage;
 use super::super::output::{Out, say};
-use super::told::{cell, failed, json, money};
-use super::{Shared, chosen};
+use super::told::{failed, json};
+use super::{Shared, client};
 use crate::app::{Order, OrderLinkRequest};
+use crate::cli::answered::{cell, money};
+use crate::cli::given;
 use crate::cli::made::{Follow, Made};
 use crate::config::{Config, order_uuid};
 use crate::domain::watch::WatchKind;
@@ -35,7 +37,7 @@ pub(in crate::cli) struct Show {
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Create {
-    /// How much, in pesos, such as 1500.00
+    /// How much, in pesos: `1234.56` or `1.234,56`
     #[arg(long, value_name = "PESOS", allow_hyphen_values = true)]
     amount: String,
     /// What is sold
@@ -48,7 +50,7 @@ pub(in crate::cli) struct Create {
 }
 
 pub(super) async fn show(config: &Config, args: Show) -> anyhow::Result<()> {
-    let account = chosen::account(config, args.shared.account.as_deref())?;
+    let account = args.shared.account(config)?;
     let Some(uuid) = order_uuid(&args.id) else {
         let text = &args.id;
         return Err(Usage(format!(
@@ -56,7 +58,7 @@ pub(super) async fn show(config: &Config, args: Show) -> anyhow::Result<()> {
         ))
         .into());
     };
-    let order = chosen::client(account)?.link(&uuid).await.map_err(failed)?;
+    let order = client(account)?.link(&uuid).await.map_err(failed)?;
     let mut out = Out::new();
     if args.shared.json {
         return out.json(&json(&order, args.full)?);
@@ -86,14 +88,14 @@ fn row(order: &Order) -> Vec<String> {
 }
 
 pub(super) async fn create(config: &Config, args: Create) -> anyhow::Result<()> {
-    let account = chosen::account(config, args.shared.account.as_deref())?;
-    let amount = chosen::amount(&args.amount)?;
+    let account = args.shared.account(config)?;
+    let amount = given::amount("--amount", &args.amount)?;
     let length = args.description.trim().chars().count();
     if !(1..=DESCRIPTION).contains(&length) {
         return Err(Usage(format!("`--description` has {length} characters; write 1 to {DESCRIPTION}")).into());
     }
     let request = OrderLinkRequest { amount, description: args.description };
-    let link = chosen::client(account)?.link_create(&request).await.map_err(failed)?;
+    let link = client(account)?.link_create(&request).await.map_err(failed)?;
     let mut out = Out::new();
     if args.shared.json {
         out.json(&json(&link, false)?)?;

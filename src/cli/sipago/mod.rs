@@ -3,14 +3,18 @@
 //! Each command asks within the account's `rate`. Payers are masked and undocumented fields left out, in tables and JSON
 //! alike, unless `--full` is given.
 
-mod chosen;
 mod deposits;
 mod links;
 mod movements;
 mod qr;
 mod told;
 
-use crate::config::Config;
+use super::{Usage, given};
+use crate::app::SipagoClient;
+use crate::config::{Config, SipagoAccount};
+
+/// Its name for people.
+const UPSTREAM: &str = "Sipago";
 
 /// Ask Sipago by hand.
 #[derive(Debug, clap::Subcommand)]
@@ -37,6 +41,19 @@ struct Shared {
     /// Print JSON, one line for each record
     #[arg(long)]
     json: bool,
+}
+
+impl Shared {
+    /// The account of that name, or the only one.
+    fn account<'a>(&self, config: &'a Config) -> Result<&'a SipagoAccount, Usage> {
+        let name = self.account.as_deref();
+        given::account(UPSTREAM, &config.sipago, |account| &account.common, config.accounts(), name)
+    }
+}
+
+/// A way to an account.
+fn client(account: &SipagoAccount) -> anyhow::Result<SipagoClient> {
+    crate::app::sipago(account)
 }
 
 pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {

@@ -2,11 +2,14 @@
 
 use super::super::Usage;
 use super::super::output::Out;
-use super::told::{cell, failed, json, money, reading};
-use super::{Shared, chosen};
+use super::told::{failed, json, reading};
+use super::{Shared, client};
 use crate::app::Movement;
+use crate::cli::answered::{cell, money};
+use crate::cli::given;
 use crate::config::Config;
 use crate::domain::argentina::mask_name;
+use crate::domain::day::Day;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Days {
@@ -36,15 +39,16 @@ pub(in crate::cli) struct Code {
 }
 
 pub(super) async fn of_days(config: &Config, args: Days) -> anyhow::Result<()> {
-    let account = chosen::account(config, args.shared.account.as_deref())?;
-    let (from, to) = chosen::days(args.from.as_deref(), args.to.as_deref(), &account.common.zone)?;
-    let client = chosen::client(account)?;
+    let account = args.shared.account(config)?;
+    let today = Day::of(crate::app::now(), &account.common.zone);
+    let (from, to) = days(args.from.as_deref(), args.to.as_deref(), today)?;
+    let client = client(account)?;
     let movements = reading(&client, client.movements(from, to)).await.map_err(failed)?;
     print(&movements, args.full, args.shared.json, "there are no movements on these days")
 }
 
 pub(super) async fn by_code(config: &Config, args: Code) -> anyhow::Result<()> {
-    let account = chosen::account(config, args.shared.account.as_deref())?;
+    let account = args.shared.account(config)?;
     let code = args.number.trim();
     if code.is_empty() || !code.chars().all(|c| c.is_ascii_alphanumeric()) {
         let text = &args.number;
@@ -53,8 +57,20 @@ pub(super) async fn by_code(config: &Config, args: Code) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let movements = chosen::client(account)?.by_code(code).await.map_err(failed)?;
+    let movements = client(account)?.by_code(code).await.map_err(failed)?;
     print(&movements, args.full, args.shared.json, "no movement has this code")
+}
+
+/// First and last day, both included; today where nothing is said.
+fn days(from: Option<&str>, to: Option<&str>, today: Day) -> Result<(Day, Day), Usage> {
+    let from = from.map(|from| given::day("--from", from, today)).transpose()?;
+    let to = to.map(|to| given::day("--to", to, today)).transpose()?;
+    let last = to.or(from.map(|from| from.max(today))).unwrap_or(today);
+    let first = from.unwrap_or(last);
+    if first > last {
+        return Err(Usage(format!("`--from {first}` is after `--to {last}`; exchange them")));
+    }
+    Ok((first, last))
 }
 
 const HEAD: [&str; 9] = ["DATE", "AMOUNT", "OPERATION", "ID", "CODE", "CARD", "PAYER", "STATE", "DEVICE"];
@@ -94,5 +110,23 @@ fn state(movement: &Movement) -> &'static str {
         "refunded"
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_day_is_enough_and_two_stand_in_order() {
+        let day = |text| Day::parse(text).unwrap();
+        let today = day("2026-11-21");
+        let one = day("2026-01-05");
+        assert_eq!(days(None, None, today).unwrap(), (today, today));
+        assert_eq!(days(None, Some("2026-01-05"), today).unwrap(), (one, one));
+        assert_eq!(days(Some("2026-01-05"), None, today).unwrap(), (one, today));
+        assert_eq!(days(Some("2027-01-05"), None, today).unwrap().1, day("2027-01-05"));
+        assert!(days(Some("2026-01-06"), Some("2026-01-05"), today).unwrap_err().to_string().contains("exchange"));
+        assert!(days(Some("5/1/2026"), None, today).unwrap_err().to_string().contains("such as"));
     }
 }

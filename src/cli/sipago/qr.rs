@@ -1,27 +1,23 @@
 //! `sipago qr`
 
-use std::io::IsTerminal as _;
-use std::path::PathBuf;
-
 use anyhow::Context as _;
 
-use super::super::output::{Out, say};
-use super::super::qr::{self, Qr};
-use super::told::{cell, failed, json};
-use super::{Shared, chosen};
+use super::super::output::Out;
+use super::told::{failed, json};
+use super::{Shared, client};
 use crate::app::SipagoQr as Code;
+use crate::cli::given::{self, Output, PICTURES};
 use crate::cli::made::{Follow, Made};
 use crate::config::{Config, order_uuid};
 use crate::domain::watch::WatchKind;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
-    /// How much, in pesos, such as 1500.00 [default: the payer types it]
+    /// How much, in pesos: `1234.56` or `1.234,56` [default: the payer types it]
     #[arg(long, value_name = "PESOS", allow_hyphen_values = true)]
     amount: Option<String>,
-    /// Draw it into this file, whose name ends in .png or .svg
-    #[arg(long, short, value_name = "FILE")]
-    output: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
     #[command(flatten)]
     follow: Follow,
     #[command(flatten)]
@@ -30,11 +26,11 @@ pub(in crate::cli) struct Args {
 
 /// Draws it for a person; whoever reads a pipe gets the text that it holds.
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
-    let account = chosen::account(config, args.shared.account.as_deref())?;
-    let amount = args.amount.as_deref().map(chosen::amount).transpose()?;
+    let account = args.shared.account(config)?;
+    let amount = args.amount.as_deref().map(|amount| given::amount("--amount", amount)).transpose()?;
     // Before anything is made: a QR that cannot be written would be lost.
-    args.output.as_deref().map(qr::check_ending).transpose()?;
-    let client = chosen::client(account)?;
+    args.output.check(&PICTURES)?;
+    let client = client(account)?;
     let code = match amount {
         Some(amount) => client.qr_create(amount).await,
         None => client.qr().await,
@@ -51,20 +47,9 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
 
 fn show(args: &Args, code: &Code) -> anyhow::Result<()> {
     let text = code.qr_string.as_deref().context("Sipago's answer holds no text of a QR code")?;
-    let drawn = Qr::new(text)?;
-    if let Some(path) = &args.output {
-        drawn.write(path)?;
-        say(&format!("`{}` is written", path.display()));
-    }
     let mut out = Out::new();
     if args.shared.json {
-        return out.json(&json(code, false)?);
+        out.json(&json(code, false)?)?;
     }
-    if args.output.is_some() {
-        return Ok(());
-    }
-    if std::io::stdout().is_terminal() {
-        return drawn.on_terminal().lines().try_for_each(|line| out.line(line));
-    }
-    out.line(&cell(Some(text)))
+    args.output.show(&mut out, text, args.shared.json)
 }

@@ -1,4 +1,4 @@
-//! What an operator is told: errors in the upstream's own words, masked records, a line while pages are read.
+//! What an operator is told: masked records, a line while pages are read.
 
 use std::io::IsTerminal as _;
 use std::pin::pin;
@@ -8,31 +8,14 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::Usage;
-use crate::app::{Amount, CallError, SipagoClient, pesos};
+use super::UPSTREAM;
+use crate::app::{CallError, SipagoClient};
+use crate::cli::answered;
 use crate::domain::argentina::mask_name;
 
-/// What a call ended with, in the upstream's own words and with its HTTP status.
+/// What a call ended with; see [`answered::failed`].
 pub(super) fn failed(error: CallError) -> anyhow::Error {
-    if let CallError::Invalid(invalid) = &error {
-        return Usage(format!("{invalid}; nothing was sent")).into();
-    }
-    let said = error.said().map(|said| match said.words.as_str() {
-        "" => format!("Sipago answered HTTP {}", said.status),
-        words => format!("Sipago answered HTTP {}: {words}", said.status),
-    });
-    let unknown = error.is_unknown();
-    // The reaction repeats the words, shortened.
-    let error = match said {
-        Some(said) => anyhow::anyhow!("{said} ({})", error.reaction().map_or("refused", |error| error.class())),
-        None => anyhow::Error::new(error),
-    };
-    if unknown {
-        return error.context(
-            "the request was sent and its result is unknown; it may have been carried out: look before you repeat it",
-        );
-    }
-    error
+    answered::failed(UPSTREAM, error, "it may have been carried out: look before you repeat it")
 }
 
 /// A record as JSON: as it is with `full`, else with masked payers and without undocumented fields, which may hold anything.
@@ -55,19 +38,6 @@ fn mask(value: &mut Value) {
         }
         Value::Array(items) => items.iter_mut().for_each(mask),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-/// A stranger's text as a cell, which must not move the cursor.
-pub(super) fn cell(text: Option<&str>) -> String {
-    text.unwrap_or_default().chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-/// An amount for people; as printed where it cannot be read.
-pub(super) fn money(amount: &Amount) -> String {
-    match amount.value {
-        Some(value) => pesos(value).replace('\u{a0}', " "),
-        None => cell(amount.raw.as_deref()),
     }
 }
 
@@ -96,7 +66,6 @@ pub(super) async fn reading<T>(client: &SipagoClient, list: impl Future<Output =
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
 
     #[test]
@@ -105,10 +74,5 @@ mod tests {
         let masked = super::json(&record, false).unwrap();
         assert_eq!(masked, json!({ "payer": "MARIA P.", "payments": [{ "id": "7" }] }));
         assert_eq!(super::json(&record, true).unwrap(), record);
-    }
-
-    #[test]
-    fn a_strangers_text_does_not_move_the_cursor() {
-        assert_eq!(cell(Some("a\u{1b}[2Jb\nc")), "a [2Jb c");
     }
 }

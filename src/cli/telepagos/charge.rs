@@ -1,9 +1,9 @@
 //! Ways to be paid: links, QR codes, transfer links.
 
-use super::given::{self, Output};
 use super::{Desk, Whose, told};
 use crate::app::telepagos_calls::{LinkRequest, QrRequest, Share, TransferRequest};
 use crate::cli::Usage;
+use crate::cli::given::{self, Output, PICTURES};
 use crate::cli::made::{Follow, Made};
 use crate::cli::output::say;
 use crate::config::Config;
@@ -124,7 +124,7 @@ fn share(text: &str) -> Result<Share, Usage> {
 
 pub(super) async fn qr(mut desk: Desk, config: &Config, args: Code) -> anyhow::Result<()> {
     let amount = given::amount("--amount", &args.charge.amount)?;
-    args.output.check(&["png", "svg"])?;
+    args.output.check(&PICTURES)?;
     let request = QrRequest { amount, concept: args.charge.concept, description: args.description };
     let code = desk.client.qr_create(&request).await.map_err(|error| told(error, PERHAPS_MADE))?;
     if desk.json {

@@ -2,21 +2,22 @@
 
 mod cashout;
 mod charge;
-mod given;
 mod points;
 mod read;
 
 use std::path::Path;
 
-use anyhow::anyhow;
 use serde::Serialize;
 
 use super::Usage;
-use super::events::one_line;
 use super::output::Out;
+use super::{answered, given};
+use crate::app::CallError;
 use crate::app::telepagos_calls::TelepagosClient;
-use crate::app::{Amount, CallError, SourceError, pesos};
 use crate::config::{Config, Loaded, TelepagosAccount};
+
+/// Its name for people.
+const UPSTREAM: &str = "TelePagos";
 
 /// Ask TelePagos something, or have it make something.
 #[derive(Debug, clap::Subcommand)]
@@ -137,54 +138,15 @@ impl Desk {
 
 /// The account of that name, or the only one.
 fn account<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a TelepagosAccount, Usage> {
-    let all = config.telepagos.as_slice();
-    let known = || all.iter().map(|account| account.common.name.as_str());
-    match (name, all) {
-        (Some(name), _) => all
-            .iter()
-            .find(|account| account.common.name.as_str() == name)
-            .ok_or_else(|| Usage::unknown("TelePagos account", name, known())),
-        (None, [only]) => Ok(only),
-        (None, []) => Err(Usage("the configuration has no `[[telepagos]]` account".to_owned())),
-        (None, _) => {
-            let known: Vec<String> = known().map(|name| format!("`{name}`")).collect();
-            Err(Usage(format!("which account? write `--account NAME`; known: {}", known.join(", "))))
-        }
-    }
+    given::account(UPSTREAM, &config.telepagos, |account| &account.common, config.accounts(), name)
 }
 
-/// The end of a call in words: the upstream's own, with the HTTP status. `unknown` says what to do where nobody knows
-/// whether it was carried out.
+/// The end of a call in words; see [`answered::failed`].
 fn told(error: CallError, unknown: &str) -> anyhow::Error {
-    let said = error.said().map(|said| match one_line(&said.words) {
-        words if words.is_empty() => format!("TelePagos answered HTTP {} without a word", said.status),
-        words => format!("TelePagos said (HTTP {}): {words}", said.status),
-    });
-    let is_unknown = error.is_unknown();
-    let (cause, said) = match error {
-        CallError::Invalid(invalid) => return Usage(invalid.to_string()).into(),
-        CallError::Failed(failure) => (failure.error, said),
-        CallError::Unknown { cause, .. } => (cause, said),
-    };
-    let what = match (&cause, said) {
-        (SourceError::Unauthorized { .. }, Some(said)) => anyhow!("the credentials were refused; {said}"),
-        (SourceError::NotFound, Some(said)) => anyhow!("there is none of that id; {said}"),
-        (SourceError::SlowDown { .. }, Some(said)) => anyhow!("it asks to slow down; {said}"),
-        (SourceError::Contract(reason), Some(said)) => anyhow!("{reason}; {said}"),
-        (SourceError::Upstream { .. } | SourceError::Refused { .. } | SourceError::Transport(_), Some(said)) => {
-            anyhow!("{said}")
-        }
-        (_, None) => anyhow::Error::new(cause),
-    };
-    if is_unknown { what.context(format!("the request was sent and its result is unknown; {unknown}")) } else { what }
+    answered::failed(UPSTREAM, error, unknown)
 }
 
 /// What was printed, in one line that moves no cursor.
 fn text(printed: Option<&String>) -> String {
-    printed.map(|text| one_line(text)).unwrap_or_default()
-}
-
-/// `$ 1.500,00`, or what was printed where that is no exact amount.
-fn money(amount: &Amount) -> String {
-    amount.value.map_or_else(|| text(amount.raw.as_ref()), pesos)
+    answered::cell(printed.map(String::as_str))
 }

@@ -3,9 +3,9 @@
 use serde_json::json;
 
 use super::charge::{Charge, PERHAPS_MADE};
-use super::given::{self, Output};
 use super::{Desk, Whose, text, told};
 use crate::app::telepagos_calls::{SalePoint, StaticAmount, StaticOrderRequest};
+use crate::cli::given::{self, Output, PICTURES};
 
 /// Sale points.
 #[derive(Debug, clap::Subcommand)]
@@ -91,7 +91,7 @@ pub(super) async fn run(mut desk: Desk, verb: Verb) -> anyhow::Result<()> {
 }
 
 pub(super) async fn static_qr(mut desk: Desk, args: StaticQr) -> anyhow::Result<()> {
-    args.output.check(&["png", "svg"])?;
+    args.output.check(&PICTURES)?;
     let kind = if args.kind == "open" { StaticAmount::Open } else { StaticAmount::Closed };
     let code = desk.client.static_qr(&args.id, kind).await.map_err(|error| told(error, ""))?;
     if desk.json {

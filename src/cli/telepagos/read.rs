@@ -2,12 +2,13 @@
 
 use serde_json::json;
 
-use super::given::{self, Output};
-use super::{Desk, Whose, money, text, told};
+use super::{Desk, Whose, text, told};
 use crate::app::Personal;
 use crate::app::telepagos_calls::{Cashin, Concept, Operation, Transaction, TransactionFilter};
 use crate::cli::Usage;
+use crate::cli::answered::money;
 use crate::cli::events::one_line;
+use crate::cli::given::{self, Output};
 use crate::cli::output::say;
 use crate::domain::day::Day;
 

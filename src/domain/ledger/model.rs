@@ -93,26 +93,37 @@ impl Model {
             });
         }
         for row in free_rows {
-            let sibling = self.occurrences.iter().any(|o| o.bucket == name && o.party.is_compatible(traits[row].party));
-            let waits = coverage.paged && sibling;
-            highest += u32::from(!waits);
-            let Traits { party, details, rank, .. } = traits[row];
-            let ordinal = if waits { 0 } else { highest };
-            let mut occurrence = Occurrence {
-                bucket: name.to_owned(),
-                ordinal,
-                party,
-                details,
-                rank,
-                facts: BTreeSet::new(),
-                seen: (party, details),
-                missing: false,
-            };
-            if !waits {
-                tell(&mut occurrence, rows[row], announced);
-            }
-            self.occurrences.push(occurrence);
+            self.admit(name, rows[row], traits[row], coverage, &mut highest, announced);
         }
+    }
+
+    /// A new occurrence; it waits for a second opinion where it may be the shadow of a shifted page.
+    fn admit(
+        &mut self,
+        name: &str,
+        row: &Row,
+        Traits { party, details, rank, .. }: Traits,
+        coverage: Coverage,
+        highest: &mut u32,
+        announced: &mut BTreeSet<Announced>,
+    ) {
+        let sibling = self.occurrences.iter().any(|o| o.bucket == name && o.party.is_compatible(party));
+        let waits = coverage.paged && sibling;
+        *highest += u32::from(!waits);
+        let mut occurrence = Occurrence {
+            bucket: name.to_owned(),
+            ordinal: if waits { 0 } else { *highest },
+            party,
+            details,
+            rank,
+            facts: BTreeSet::new(),
+            seen: (party, details),
+            missing: false,
+        };
+        if !waits {
+            tell(&mut occurrence, row, announced);
+        }
+        self.occurrences.push(occurrence);
     }
 
     /// Pairs all rows with what looked so at its last reading; `None` where one of them finds nothing.

@@ -79,10 +79,10 @@ async fn a_pipe_gets_the_text_of_a_qr_and_a_file_its_picture() {
     let text = ask(&place, "sipago qr").await.done().to_owned();
     assert!(text.starts_with("000201") && text.lines().count() == 1, "{text}");
     let picture = ask(&place, "sipago qr --amount 99.90 --output code.png").await;
-    assert_eq!(
-        (picture.code, picture.stdout.as_str(), picture.stderr.as_str()),
-        (Some(0), "", "`code.png` is written\n")
-    );
+    assert_eq!((picture.code, picture.stderr.as_str()), (Some(0), "written to `code.png`\n"));
+    assert!(picture.stdout.starts_with("000201"), "{picture:?}");
+    assert!(ask(&place, "sipago qr --output code.png").await.refused(2).contains("add `--force`"));
+    assert_eq!(ask(&place, "sipago qr --output code.png --force").await.code, Some(0));
     assert!(std::fs::read(place.path("code.png")).unwrap().starts_with(b"\x89PNG"));
     assert!(ask(&place, "sipago qr --json").await.objects()[0]["qr_string"].is_string());
     assert!(ask(&place, "sipago qr --output code.jpg").await.refused(2).contains(".png or .svg"));
@@ -111,13 +111,13 @@ async fn an_error_is_told_in_the_upstreams_own_words_with_its_status() {
     script.add(Rule::once(Face::Sipago, "api/paymentButtonsToken", refused));
     let create = ["sipago", "link", "create", "--amount", "5", "--description", "x"];
     let said = run(&place, &create).await;
-    assert!(said.refused(1).contains("HTTP 400: Bad Request; monto máximo superado"), "{said:?}");
+    assert!(said.refused(1).contains("Sipago said (HTTP 400): Bad Request; monto máximo superado"), "{said:?}");
     script.add(Rule::once(Face::Sipago, "api/paymentButtonsToken", Fault::status(502)));
     let said = run(&place, &create).await;
     assert!(said.refused(1).contains("its result is unknown") && said.stderr.contains("HTTP 502"), "{said:?}");
     let text = std::fs::read_to_string(place.path("config.toml")).unwrap().replace(API_KEY, "another-key");
     let said = ask(&Place::with(&text), "sipago deposits").await;
-    assert!(said.refused(1).contains("HTTP 401: Invalid API key in request"), "{said:?}");
+    assert!(said.refused(1).contains("Sipago said (HTTP 401): Invalid API key in request"), "{said:?}");
 }
 
 const SHOP: &str =
@@ -128,16 +128,16 @@ fn what_is_mistyped_is_refused_with_what_to_write_instead_before_anybody_is_aske
     let place = Place::with(&format!("{QUIET}{SHOP}"));
     for (arguments, words) in [
         ("sipago movements --account palrmo", "there is no Sipago account `palrmo`; known: `palermo`"),
-        ("sipago movements --account centro", "`centro` is an account at TelePagos; known at Sipago: `palermo`"),
+        ("sipago movements --account centro", "`centro` is an account of another upstream; known at Sipago: `palermo`"),
         ("sipago movements --from 1/2/2026", "`1/2/2026` is no day; write one such as `2026-11-21`"),
         ("sipago movements --from 2026-02-02 --to 2026-02-01", "is after `--to 2026-02-01`; exchange them"),
         ("sipago code 00/64", "`00/64` is no authorisation code; write its letters and digits"),
         ("sipago code", "<CODE>"),
         ("sipago link show 4711", "`4711` holds no uuid"),
-        ("sipago link create --amount 1.500 --description x", "write one such as `1500.00`"),
-        ("sipago link create --amount -5 --description x", "is not more than nothing"),
+        ("sipago link create --amount 1.500 --description x", "can be read in two ways; write pesos"),
+        ("sipago link create --amount -5 --description x", "is not more than 0"),
         ("sipago link create --amount 5", "--description <TEXT>"),
-        ("sipago qr --amount mil", "`mil` is no exact amount in pesos"),
+        ("sipago qr --amount mil", "`mil` is no amount; write pesos"),
         ("sipago deposits --paid", "'--paid'"),
         ("sipago deposits --full", "--json"),
         ("sipago link", "create"),

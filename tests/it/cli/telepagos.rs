@@ -173,8 +173,8 @@ fn wrong_arguments_end_with_2_and_what_to_write_instead() {
     }
     let two = QUIET.replace("[[webhook]]", "[[telepagos]]\nname = \"once\"\nbase_url = \"https://x.example.com\"\nusername = \"u\"\npassword = \"p\"\n[[webhook]]");
     let words = Place::with(&two).run("telepagos balance").refused(2).to_owned();
-    assert!(words.contains("`--account NAME`; known: `centro`, `once`"), "{words}");
-    assert!(Place::bare().run("telepagos balance").refused(2).contains("no `[[telepagos]]` account"));
+    assert!(words.contains("write `--account` and one of `centro`, `once`"), "{words}");
+    assert!(Place::bare().run("telepagos balance").refused(2).contains("write a `[[telepagos]]` section"));
 }
 
 #[test]

@@ -1,20 +1,20 @@
-//! The account's watches in step with the store: whoever adds or removes one there, by whatever process, is heard here,
-//! and what becomes of one is written there. Held by the holder of the account's lease alone.
+//! What the watcher does with its register: looks at it, tells what is over, and writes what a reading says of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use tracing::{debug, info};
+use tracing::debug;
 
-use super::follow::{is_over, number};
-use super::{RENEW, Watcher};
+use super::Register;
 use crate::clock::Stopwatch;
-use crate::domain::account::{AccountName, SourceKind};
+use crate::domain::account::SourceKind;
 use crate::domain::fact::View;
 use crate::domain::row::Row;
 use crate::domain::watch::{Origin, Watch, WatchId, WatchKind};
+use crate::pipeline::watcher::follow::{is_over, number};
+use crate::pipeline::watcher::{RENEW, Watcher};
 use crate::sources::{Kept, MOST_HINTED, Task};
 use crate::store::{Commit, StoreError, Watches};
 
@@ -35,164 +35,6 @@ const YOUNG: SignedDuration = SignedDuration::from_hours(1);
 
 /// The most expiries in one commit.
 const CHUNK: usize = 500;
-
-/// So many payments of links that nobody follows are remembered at the most.
-const MOST_HEARD: usize = 1_000;
-
-/// What is known here of the watches in the store.
-#[derive(Debug)]
-pub(super) struct Register {
-    store: Arc<dyn Watches>,
-    /// Those of the configuration.
-    configured: BTreeSet<WatchId>,
-    /// The store has heard of them.
-    is_configured: bool,
-    /// Of the list in the store.
-    version: Option<u64>,
-    pub(super) list: BTreeMap<WatchId, Watch>,
-    /// What changed here and is not in the store yet.
-    unwritten: BTreeSet<WatchId>,
-    /// As it was when it was let go.
-    unremoved: BTreeMap<WatchId, Watch>,
-    /// Issued links and QRs that were paid and stood in no list: they may have been made since we looked.
-    heard: BTreeMap<WatchId, Timestamp>,
-    looked: Option<Stopwatch>,
-    /// Until when a payer is expected, and until when something young is followed.
-    expects: Option<Timestamp>,
-    young: Option<Timestamp>,
-}
-
-impl Register {
-    /// The way to the store was opened anew: it may have forgotten.
-    pub(super) const fn doubt(&mut self) {
-        (self.looked, self.is_configured) = (None, false);
-    }
-
-    /// Another replica may have held the account: what is here is of no use.
-    pub(super) fn forget(&mut self) {
-        self.doubt();
-        self.version = None;
-        self.unwritten.clear();
-        self.unremoved.clear();
-    }
-
-    /// Takes over the store's list; false when nothing changed.
-    async fn refresh(&mut self, account: &AccountName, now: Timestamp) -> Result<bool, StoreError> {
-        let version = self.store.watches_version(account).await?;
-        if self.version == Some(version) && self.is_configured {
-            return Ok(false);
-        }
-        let mut list = self.store.watches(account).await?;
-        if self.version.is_some_and(|known| list.version < known) {
-            info!(account.name = %account, watches = self.list.len(), "the store was emptied; the watches are put back");
-            let all: Vec<Watch> = self.list.values().cloned().collect();
-            self.store.put_watches(account, &all).await?;
-            list = self.store.watches(account).await?;
-        }
-        self.version = Some(list.version);
-        self.list = list.watches.into_iter().map(|watch| (watch.id.clone(), watch)).collect();
-        if !self.is_configured {
-            let missing = self.configured.iter().filter(|id| !self.list.contains_key(*id));
-            let missing: Vec<Watch> = missing.map(|id| Watch::new(id.clone(), Origin::Configured, now)).collect();
-            let is_gone = |watch: &&Watch| watch.origin == Origin::Configured && !self.configured.contains(&watch.id);
-            let gone: Vec<WatchId> = self.list.values().filter(is_gone).map(|watch| watch.id.clone()).collect();
-            if !missing.is_empty() {
-                self.store.put_watches(account, &missing).await?;
-            }
-            if !gone.is_empty() {
-                self.store.remove_watches(account, &gone).await?;
-            }
-            self.list.extend(missing.into_iter().map(|watch| (watch.id.clone(), watch)));
-            self.list.retain(|id, _| !gone.contains(id));
-            self.is_configured = true;
-        }
-        self.settle_heard();
-        Ok(true)
-    }
-
-    /// Writes what changed here. What fails is written at the next look.
-    async fn write(&mut self, account: &AccountName) -> Result<(), StoreError> {
-        if !self.unwritten.is_empty() {
-            let changed: Vec<Watch> = self.unwritten.iter().filter_map(|id| self.list.get(id)).cloned().collect();
-            self.store.put_watches(account, &changed).await?;
-            self.unwritten.clear();
-        }
-        if !self.unremoved.is_empty() {
-            // Rare, so that a look is worth it: somebody may have named it again since ours.
-            let there = self.store.watches(account).await?.watches;
-            let is_known = |there: &&Watch| self.unremoved.get(&there.id).is_some_and(|known| is_same(known, there));
-            let gone: Vec<WatchId> = there.iter().filter(is_known).map(|watch| watch.id.clone()).collect();
-            if !gone.is_empty() {
-                self.store.remove_watches(account, &gone).await?;
-            }
-            self.unremoved.clear();
-        }
-        Ok(())
-    }
-
-    fn end(&mut self, id: &WatchId, now: Timestamp) {
-        let Some(watch) = self.list.get_mut(id).filter(|watch| watch.ended.is_none()) else { return };
-        watch.ended = Some(now);
-        if watch.origin == Origin::Hinted {
-            // It is no stranger's word any more: a refund is looked for as long as of any other.
-            watch.until = None;
-        }
-        self.unwritten.insert(id.clone());
-    }
-
-    pub(super) fn put(&mut self, watch: Watch) {
-        self.unremoved.remove(&watch.id);
-        self.unwritten.insert(watch.id.clone());
-        self.list.insert(watch.id.clone(), watch);
-    }
-
-    pub(super) fn remove(&mut self, id: &WatchId) {
-        if let Some(watch) = self.list.remove(id) {
-            self.unwritten.remove(id);
-            self.unremoved.insert(id.clone(), watch);
-        }
-    }
-
-    /// A payment of an issued link or QR; one that can be paid many times goes on.
-    fn paid(&mut self, kind: WatchKind, id: Option<&String>, now: Timestamp) {
-        let Some(id) = id.map(|id| WatchId { kind, id: id.clone() }) else { return };
-        match self.list.get(&id) {
-            Some(watch) if watch.reusable => {}
-            Some(_) => self.end(&id, now),
-            None => {
-                self.heard.insert(id, now);
-                if self.heard.len() > MOST_HEARD {
-                    let eldest = self.heard.iter().min_by_key(|(_, at)| **at).map(|(id, _)| id.clone());
-                    eldest.and_then(|id| self.heard.remove(&id));
-                }
-            }
-        }
-    }
-
-    /// Ends what was paid before it was seen here. What somebody has added since the payment is to be paid once more.
-    fn settle_heard(&mut self) {
-        let is_meant = |(id, at): (&WatchId, &Timestamp)| {
-            let watch = self.list.get(id).filter(|watch| !watch.reusable)?;
-            (watch.origin == Origin::Created || watch.since <= *at).then(|| (id.clone(), *at))
-        };
-        let paid: Vec<(WatchId, Timestamp)> = self.heard.iter().filter_map(is_meant).collect();
-        self.heard.retain(|id, _| !self.list.contains_key(id));
-        for (id, at) in paid {
-            self.end(&id, at);
-        }
-    }
-}
-
-/// Whether nobody has named it again. An end that is not in the store yet is no difference, nor is the bound that a hint
-/// loses by it.
-fn is_same(known: &Watch, there: &Watch) -> bool {
-    let plain = |watch: &Watch| Watch {
-        ended: None,
-        until: watch.until.filter(|_| watch.origin != Origin::Hinted),
-        ..watch.clone()
-    };
-    plain(known) == plain(there)
-}
 
 impl Watcher {
     /// The same, following what `store` keeps for the account, and `configured`, which is put there.
@@ -219,13 +61,13 @@ impl Watcher {
     }
 
     /// How long the watches in the store need no look.
-    pub(super) fn until_look(&self) -> Duration {
+    pub(in crate::pipeline::watcher) fn until_look(&self) -> Duration {
         let Some(register) = &self.register else { return Duration::MAX };
         register.looked.map_or(Duration::ZERO, |looked| self.look_pause().saturating_sub(looked.elapsed()))
     }
 
     /// Looks at the store when that is due, follows what it keeps, and tells and lets go what is over.
-    pub(super) async fn look_at_watches(&mut self) -> Result<(), StoreError> {
+    pub(in crate::pipeline::watcher) async fn look_at_watches(&mut self) -> Result<(), StoreError> {
         if self.register.is_none() || !self.until_look().is_zero() {
             return Ok(());
         }
@@ -255,7 +97,7 @@ impl Watcher {
         Ok(())
     }
 
-    pub(super) fn align(&mut self, now: Timestamp) {
+    pub(in crate::pipeline::watcher) fn align(&mut self, now: Timestamp) {
         self.know_cashins();
         let lookback = self.lookback();
         let Some(register) = &mut self.register else { return };
@@ -286,7 +128,7 @@ impl Watcher {
     }
 
     /// Whether a payer is expected, and whether something young is followed.
-    pub(super) fn expectations(&self, now: Timestamp) -> (bool, bool) {
+    pub(in crate::pipeline::watcher) fn expectations(&self, now: Timestamp) -> (bool, bool) {
         let is_ahead = |until: Option<Timestamp>| until.is_some_and(|until| until > now);
         self.register.as_ref().map_or((false, false), |register| (is_ahead(register.expects), is_ahead(register.young)))
     }
@@ -340,7 +182,7 @@ impl Watcher {
     }
 
     /// Takes in what a reading says of watches; [`Watcher::write_watches`] writes it.
-    pub(super) fn settle_watches(&mut self, task: &Task, rows: &[Row], ended: bool) {
+    pub(in crate::pipeline::watcher) fn settle_watches(&mut self, task: &Task, rows: &[Row], ended: bool) {
         let now = self.clock.now();
         let (Some(register), Task::Watched { source, id }) = (&mut self.register, task) else { return };
         for row in rows.iter().filter(|row| matches!(row.view, View::LinkCashin | View::QrCashin)) {
@@ -353,13 +195,13 @@ impl Watcher {
     }
 
     /// Writes what changed here.
-    pub(super) async fn write_watches(&mut self) -> Result<(), StoreError> {
+    pub(in crate::pipeline::watcher) async fn write_watches(&mut self) -> Result<(), StoreError> {
         let Some(register) = &mut self.register else { return Ok(()) };
         register.write(&self.herald.account).await
     }
 
     /// Keeps what a hint named and the agenda follows, so that a restart or another replica goes on with it.
-    pub(super) fn keep_hinted(&mut self, ids: &BTreeSet<(SourceKind, String)>) {
+    pub(in crate::pipeline::watcher) fn keep_hinted(&mut self, ids: &BTreeSet<(SourceKind, String)>) {
         let now = self.clock.now();
         let Some(register) = &mut self.register else { return };
         for id in ids.iter().filter_map(|(source, id)| Watch::id_at(*source, id)) {
@@ -370,7 +212,7 @@ impl Watcher {
     }
 
     /// Leaves hints that were heard here to the replica that holds the account. What fails is dropped, as any hint may be.
-    pub(super) async fn pass_hints_on(&mut self) {
+    pub(in crate::pipeline::watcher) async fn pass_hints_on(&mut self) {
         let (Some(register), Some(ids)) = (&self.register, self.hints.take()) else { return };
         let now = self.clock.now();
         let mut ids: BTreeSet<WatchId> = ids.iter().filter_map(|(source, id)| Watch::id_at(*source, id)).collect();
@@ -397,51 +239,4 @@ impl Watcher {
 fn hinted(id: WatchId, now: Timestamp) -> Watch {
     let until = now.checked_add(HINTED).ok();
     Watch { until, ..Watch::new(id, Origin::Hinted, now) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::{Clock, SystemClock};
-    use crate::domain::watch::Terms;
-    use crate::store::follow;
-    use crate::store::memory::MemoryStore;
-
-    #[tokio::test]
-    async fn what_somebody_names_again_while_it_is_let_go_stays() {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let (store, account) = (Arc::new(MemoryStore::new("one", Arc::clone(&clock))), AccountName::new("centro"));
-        let mut register = Register {
-            store: Arc::<MemoryStore>::clone(&store),
-            configured: BTreeSet::new(),
-            is_configured: true,
-            version: None,
-            list: BTreeMap::new(),
-            unwritten: BTreeSet::new(),
-            unremoved: BTreeMap::new(),
-            heard: BTreeMap::new(),
-            looked: None,
-            expects: None,
-            young: None,
-        };
-        let id = |id: &str| WatchId { kind: WatchKind::Cashin, id: id.to_owned() };
-        let (now, ids) = (clock.now(), BTreeSet::from([id("1"), id("2"), id("3")]));
-        let terms = |until: i64| Terms {
-            origin: Origin::Operator,
-            until: now.checked_add(SignedDuration::from_secs(until)).ok(),
-            expires: None,
-            reusable: false,
-            amount: None,
-        };
-        follow(&*store, &account, &ids, &terms(60), now).await.unwrap();
-        register.refresh(&account, now).await.unwrap();
-        // All of it is over here, one of it by an end that the store does not know of; then one is named for longer.
-        register.end(&id("3"), now);
-        ids.iter().for_each(|id| register.remove(id));
-        follow(&*store, &account, &BTreeSet::from([id("1")]), &terms(600), now).await.unwrap();
-        register.write(&account).await.unwrap();
-        let there = store.watches(&account).await.unwrap().watches;
-        assert_eq!(there.iter().map(|watch| watch.id.id.as_str()).collect::<Vec<_>>(), ["1"]);
-        assert!(register.refresh(&account, now).await.unwrap() && register.list.contains_key(&id("1")));
-    }
 }

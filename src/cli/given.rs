@@ -1,4 +1,5 @@
-//! What an operator typed, read: amounts, days, ends, and files to be written.
+//! What an operator typed for a call by hand, read before anybody is asked: accounts, amounts, days, ends, and files to be
+//! written.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -9,12 +10,44 @@ use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cli::output::{Out, say};
-use crate::cli::qr::Qr;
-use crate::cli::{Usage, when};
+use super::output::{Out, say};
+use super::qr::Qr;
+use super::{Usage, when};
+use crate::config::AccountConfig;
 use crate::domain::argentina::{cuit_is_valid, cvu_is_valid};
 use crate::domain::day::{Day, Moment};
 use crate::domain::money::{Dialect, Money, MoneyError, Punctuation, Unit};
+
+/// The account of that name, or the only one. `all` are those of the upstream; `every` is each account that there is.
+pub(super) fn account<'a, T>(
+    upstream: &str,
+    all: &'a [T],
+    common: impl Fn(&'a T) -> &'a AccountConfig,
+    mut every: impl Iterator<Item = &'a AccountConfig>,
+    name: Option<&str>,
+) -> Result<&'a T, Usage> {
+    let known = || all.iter().map(|account| common(account).name.as_str());
+    let listed = || known().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let Some(name) = name else {
+        return match all {
+            [only] => Ok(only),
+            [] => Err(Usage(format!(
+                "the configuration has no {upstream} account; write a `[[{}]]` section",
+                upstream.to_ascii_lowercase()
+            ))),
+            _ => {
+                Err(Usage(format!("there are several {upstream} accounts; write `--account` and one of {}", listed())))
+            }
+        };
+    };
+    if let Some(account) = all.iter().find(|account| common(account).name.as_str() == name) {
+        return Ok(account);
+    }
+    if every.any(|other| other.name.as_str() == name) {
+        return Err(Usage(format!("`{name}` is an account of another upstream; known at {upstream}: {}", listed())));
+    }
+    Err(Usage::unknown(&format!("{upstream} account"), name, known()))
+}
 
 /// An amount in pesos, with a dot or a comma, of more than nothing.
 pub(super) fn amount(option: &str, text: &str) -> Result<Money, Usage> {
@@ -72,9 +105,12 @@ pub(super) fn doubt(cvu: Option<&str>, cuit: &str) {
     }
 }
 
+/// The endings of a QR code's picture.
+pub(super) const PICTURES: [&str; 2] = ["png", "svg"];
+
 /// Where to write.
 #[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Output {
+pub(super) struct Output {
     /// File to write
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
