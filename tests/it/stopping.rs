@@ -22,6 +22,7 @@ async fn stopping_without_redis(seed: u64) -> (House, Load, Plan, Daemon) {
     let hooks = vec![(String::from("erp"), String::from("timeout = \"10s\""))];
     let plan = Plan { sipago: load.watch(), hooks, ..Plan::default() };
     let daemon = house.contacted(&plan).await;
+    house.redis.as_ref().unwrap().keep_all().await;
     house.sandbox.script().add(Rule::always(Face::Webhook, "hooks/erp", Fault::Slow(Duration::from_secs(1))));
     load.strike(30);
     // With eight hands: these are begun, and the rest is leased or waits.
@@ -85,6 +86,7 @@ async fn nothing_in_hand() {
     let mut load = Load::new(house.sandbox.world(), 54);
     let plan = Plan { sipago: load.watch(), ..Plan::default() };
     let mut daemon = house.contacted(&plan).await;
+    house.redis.as_ref().unwrap().keep_all().await;
     load.strike(10);
     house.all_told("erp", SOON).await;
     house.nothing_pending(SOON).await;

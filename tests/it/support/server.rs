@@ -74,6 +74,12 @@ impl Server {
         panic!("redis-server does not listen");
     }
 
+    /// From now on a kill loses nothing that was acknowledged. With `everysec` a busy disk may delay it by two seconds,
+    /// which is a limit of Redis that operators are told of; with this a busy disk makes every write slow.
+    pub(crate) async fn keep_all(&self) {
+        let _done = self.command("CONFIG SET appendfsync always").await;
+    }
+
     /// `kill -9`.
     pub(crate) async fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
