@@ -61,6 +61,8 @@ struct Fake {
     stale: Mutex<Option<Vec<Row>>>,
     /// How long a reading takes.
     takes: Mutex<Duration>,
+    /// How long the login takes.
+    prepares: Mutex<Duration>,
     /// It asks for that long a pause instead of answering.
     pause: Mutex<Option<Duration>>,
     /// What it was asked.
@@ -89,6 +91,8 @@ impl Source for Fake {
     }
 
     async fn prepare(&self) -> Result<(), SourceError> {
+        let prepares = *self.prepares.lock().unwrap();
+        tokio::time::sleep(prepares).await;
         Ok(())
     }
 
@@ -208,6 +212,7 @@ impl Town {
             leaks: Mutex::new(false),
             stale: Mutex::new(None),
             takes: Mutex::new(Duration::from_millis(20)),
+            prepares: Mutex::default(),
             pause: Mutex::default(),
             asked: Mutex::default(),
             clock: Arc::clone(&clock),

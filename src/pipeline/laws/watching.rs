@@ -138,6 +138,26 @@ async fn the_right_to_poll_is_kept_while_a_reading_takes_longer_than_a_lease() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_watcher_whose_upstream_takes_long_is_not_taken_for_a_dead_one() {
+    let town = Town::new();
+    (*town.upstream.takes.lock().unwrap(), *town.upstream.prepares.lock().unwrap()) = (10 * MINUTE, 5 * MINUTE);
+    let promised = Arc::new(Mutex::new(tokio::time::Instant::now()));
+    let (stop, heart) = (CancellationToken::new(), Arc::clone(&promised));
+    let beat = move |wait| *heart.lock().unwrap() = tokio::time::Instant::now() + wait;
+    let watching = tokio::spawn(town.watcher().run(stop.clone(), beat));
+    for second in 0..40 * 60 {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let late = promised.lock().unwrap().elapsed();
+        assert!(
+            late < Duration::from_secs(30),
+            "silent for {late:?} after {second} s: a watchdog would end the process"
+        );
+    }
+    stop.cancel();
+    watching.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_right_to_poll_is_kept_while_nothing_is_due_for_longer_than_a_lease() {
     let mut town = Town::new();
     town.hot = 4 * MINUTE;

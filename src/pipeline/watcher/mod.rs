@@ -100,6 +100,16 @@ pub struct Watcher {
     outage: Outage,
     /// Of the store that the memory was copied from.
     incarnation: u64,
+    heart: Heart,
+}
+
+/// Where a watcher says that it turns, and for how long it will wait on purpose.
+struct Heart(Box<dyn Fn(Duration) + Send + Sync>);
+
+impl std::fmt::Debug for Heart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Heart")
+    }
 }
 
 impl Watcher {
@@ -140,6 +150,7 @@ impl Watcher {
             prepared: false,
             outage: Outage::default(),
             incarnation,
+            heart: Heart(Box::new(|_| {})),
         }
     }
 
@@ -149,14 +160,16 @@ impl Watcher {
         Self { hints, ..self }
     }
 
-    /// Watches until `stop`; `beat` is told before each step how long the loop will wait at most.
+    /// Watches until `stop`; `beat` is told before each step how long the loop will wait at most, and that it goes on
+    /// while a reading takes long.
     ///
     /// Cancel-safe: a reading that is dropped is read again, a commit that is dropped was written or was not, and the
     /// next one finds out by the versions.
-    pub async fn run(mut self, stop: CancellationToken, beat: impl Fn(Duration) + Send) {
+    pub async fn run(mut self, stop: CancellationToken, beat: impl Fn(Duration) + Send + Sync + 'static) {
+        self.heart = Heart(Box::new(beat));
         let (mut wait, hints) = (Duration::ZERO, self.hints.clone());
         loop {
-            beat(wait);
+            (self.heart.0)(wait);
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
@@ -288,15 +301,18 @@ impl Watcher {
 
     /// Logs in and learns the vocabulary. A failure other than refused credentials does not keep from reading.
     async fn prepare(&mut self, work: &Work) -> bool {
-        match self.source.prepare().await {
+        let source = Arc::clone(&self.source);
+        match self.keeping(source.prepare()).await {
             Ok(()) => self.prepared = true,
-            Err(error @ SourceError::Unauthorized { .. }) => {
+            // The right to poll was lost meanwhile: the next step finds out for how long.
+            Err(WatchError::Lost(_) | WatchError::Store(_)) => return false,
+            Err(WatchError::Source(error @ SourceError::Unauthorized { .. })) => {
                 let (now, chance) = (self.started.elapsed(), self.clock.chance());
                 self.agenda.feed(work, now, &Feedback::Failed(&error), chance);
                 self.source_failed(work, &error).await;
                 return false;
             }
-            Err(error) => {
+            Err(WatchError::Source(error)) => {
                 let error: &(dyn std::error::Error + 'static) = &error;
                 debug!(account.name = %self.herald.account, error, "the list of operations could not be fetched; trying again with the next reading");
             }

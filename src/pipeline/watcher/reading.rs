@@ -62,20 +62,30 @@ impl Watcher {
         Ok(ended)
     }
 
-    /// Reads, and keeps the right to poll meanwhile: many pages at a low rate take longer than a lease, and whoever took
-    /// over would ask beside us.
+    /// Reads.
     pub(super) async fn read(&mut self, task: &Task, known: Option<Known>) -> Result<Reading, WatchError> {
         let source = Arc::clone(&self.source);
-        let mut reading = match &known {
-            Some(known) => source.read_again(task, known),
-            None => source.read(task, None),
-        };
+        match &known {
+            Some(known) => self.keeping(source.read_again(task, known)).await,
+            None => self.keeping(source.read(task, None)).await,
+        }
+    }
+
+    /// Asks, and keeps the right to poll meanwhile: many pages at a low rate take longer than a lease, and whoever took
+    /// over would ask beside us. Each request has a time-out of its own, so that this loop is not dead while one is
+    /// under way; it says so as often as it renews.
+    pub(super) async fn keeping<T>(
+        &mut self,
+        asking: impl Future<Output = Result<T, SourceError>>,
+    ) -> Result<T, WatchError> {
+        let mut asking = std::pin::pin!(asking);
         loop {
+            (self.heart.0)(Duration::ZERO);
             // Counted from the last renewal and not from here: a day that is closed is several readings, each short.
             let renewal = self.until_renewal();
             tokio::select! {
                 biased;
-                read = &mut reading => return read.map_err(WatchError::Source),
+                done = &mut asking => return done.map_err(WatchError::Source),
                 () = tokio::time::sleep(renewal) => match self.holds_lease().await {
                     Ok(true) => self.look_for_staleness().await,
                     Ok(false) => return Err(WatchError::Lost(STANDBY)),
