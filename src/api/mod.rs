@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use self::health::{Health, Unready};
 pub use self::listener::serve;
-pub use self::sources::{NextView, QuotaView, SourceView};
+pub use self::sources::{NextView, Permit, QuotaView, SourceView};
 pub use self::watches::{WatchDesk, watch_json};
 
 /// What the answers are made of; handed in by `app`. Cheap to clone.
@@ -29,12 +29,20 @@ pub struct ApiState {
     hints: Arc<[hints::Desk]>,
     watches: Option<WatchDesk>,
     sources: Arc<dyn Fn() -> Vec<SourceView> + Send + Sync>,
+    permits: sources::Permits,
 }
 
 impl ApiState {
     /// From the shared health and a question after the loops that do not turn, which must not wait for anything.
     pub fn new(health: Arc<Health>, stalled: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
-        Self { health, stalled: Arc::new(stalled), hints: Arc::default(), watches: None, sources: Arc::new(Vec::new) }
+        Self {
+            health,
+            stalled: Arc::new(stalled),
+            hints: Arc::default(),
+            watches: None,
+            sources: Arc::new(Vec::new),
+            permits: Arc::new(|_| None),
+        }
     }
 
     /// With desks for hints, one for each account that takes any.
@@ -53,6 +61,12 @@ impl ApiState {
     #[must_use]
     pub fn with_sources(self, sources: impl Fn() -> Vec<SourceView> + Send + Sync + 'static) -> Self {
         Self { sources: Arc::new(sources), ..self }
+    }
+
+    /// With a way through the gate of each account; `None` for a name that is none.
+    #[must_use]
+    pub fn with_permits(self, permits: impl Fn(&str) -> Option<Permit> + Send + Sync + 'static) -> Self {
+        Self { permits: Arc::new(permits), ..self }
     }
 }
 

@@ -29,6 +29,7 @@ pub(super) fn router(state: ApiState) -> Router {
 fn guarded(state: ApiState) -> Router<ApiState> {
     Router::new()
         .route("/api/v1/sources", get(sources::list))
+        .route("/api/v1/sources/{account}/permit", post(sources::permit))
         .route("/api/v1/watches", get(watches::list).post(watches::add))
         .route("/api/v1/watches/{account}/{kind}/{id}", delete(watches::remove))
         .route_layer(from_fn_with_state(state, guard::pass))

@@ -1,5 +1,6 @@
 //! The composition root: the only place that names every concrete type.
 
+mod beside;
 mod reports;
 mod standings;
 mod stores;
@@ -48,7 +49,7 @@ use crate::store::embedded::EmbeddedStore;
 use crate::store::redis::RedisStore;
 use crate::store::{Archive, Store, StoreError, Watches};
 
-use self::standings::Place;
+use self::standings::{permits, places};
 
 pub use self::reports::report;
 pub use self::stores::{check_store, copy_store, open_payouts, open_watches, watch};
@@ -165,13 +166,14 @@ pub async fn start(config: &Arc<Config>, lifecycle: &Lifecycle, witnesses: Witne
     let health = Arc::new(Health::default());
     let nudge = Nudge::default();
     let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
-    let sources = sources(config, &transport, &clock);
+    let sources = sources(config, |_| Arc::clone(&transport), &clock);
     let watches = WatchDesk::new(Arc::clone(config), Arc::clone(&opened.watches), Arc::clone(&clock));
     let (hearts, places, eye) = (lifecycle.heartbeats(), places(&sources), Arc::clone(&clock));
     let state = ApiState::new(Arc::clone(&health), move || hearts.dead())
         .with_hints(desks(&sources))
         .with_watches(watches)
-        .with_sources(move || places.iter().map(|place| place.view(&*eye)).collect());
+        .with_sources(move || places.iter().map(|place| place.view(&*eye)).collect())
+        .with_permits(permits(&sources));
     listen(config, lifecycle, &health, state).await?;
     info!(accounts = sources.len(), destinations = channels.len(), store.instance = %config.store.instance, "ready");
     let readiness = Arc::new(Readiness { health: Arc::clone(&health), next: witnesses });
@@ -268,17 +270,6 @@ struct Account<'a> {
     board: Board,
 }
 
-/// Where each account can be seen.
-fn places(accounts: &[Account<'_>]) -> Vec<Place> {
-    let place = |account: &Account<'_>| Place {
-        account: account.config.name.clone(),
-        upstream: account.source.upstream(),
-        listing: account.source.listing(),
-        board: account.board.clone(),
-    };
-    accounts.iter().map(place).collect()
-}
-
 /// A desk for each account whose configuration takes hints.
 fn desks(accounts: &[Account<'_>]) -> Vec<Desk> {
     let desk = |account: &Account<'_>| {
@@ -294,9 +285,13 @@ fn desks(accounts: &[Account<'_>]) -> Vec<Desk> {
     accounts.iter().filter_map(desk).collect()
 }
 
-fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<dyn Clock>) -> Vec<Account<'a>> {
+fn sources<'a>(
+    config: &'a Config,
+    way: impl Fn(&AccountConfig) -> Arc<dyn Transport>,
+    clock: &Arc<dyn Clock>,
+) -> Vec<Account<'a>> {
     let telepagos = config.telepagos.iter().map(|account| {
-        let source = TelepagosSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
+        let source = TelepagosSource::new(account.clone(), way(&account.common), Arc::clone(clock));
         let watch = |id: &u64| WatchId { kind: WatchKind::Cashin, id: id.to_string() };
         let watches = account.watch_cashin.iter().map(watch).collect();
         let (always, hints, board) = (Vec::new(), Hints::default(), Board::default());
@@ -311,7 +306,7 @@ fn sources<'a>(config: &'a Config, transport: &Arc<dyn Transport>, clock: &Arc<d
         }
     });
     let sipago = config.sipago.iter().map(|account| {
-        let source = SipagoSource::new(account.clone(), Arc::clone(transport), Arc::clone(clock));
+        let source = SipagoSource::new(account.clone(), way(&account.common), Arc::clone(clock));
         let watch = |uuid: &String| WatchId { kind: WatchKind::Order, id: uuid.clone() };
         let watches = account.watch_links.iter().map(watch).collect();
         let always = account.deposits.then(|| (SourceKind::Deposits, PAID_DEPOSITS.to_owned())).into_iter().collect();

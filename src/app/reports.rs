@@ -5,9 +5,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
 
+use super::beside::Beside;
 use super::{Account, herald, policy, sources};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Backend, Config, StoreConfig};
+use crate::config::{AccountConfig, Backend, Config, StoreConfig};
 use crate::domain::account::AccountName;
 use crate::domain::day::Day;
 use crate::domain::route::Route;
@@ -18,7 +19,7 @@ use crate::store::redis::RedisStore;
 use crate::store::{Archive, Recall, StoreError};
 
 /// The report of a day, account by account; `day` gives the day in an account's zone. With `ask` each upstream is read
-/// once, within the account's rate; one that does not answer spoils only its own report.
+/// once, through the daemon's gate where one runs and within the account's rate; one that does not answer spoils only its own report.
 ///
 /// # Errors
 /// When the store cannot be read.
@@ -30,10 +31,13 @@ pub async fn report(
 ) -> anyhow::Result<Vec<(AccountName, Day, Result<Report, ReportError>)>> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (recall, archive) = open_to_read(&config.store).await?;
-    let transport: Arc<dyn Transport> = Arc::new(ReqwestTransport::new().context("the HTTP client cannot be built")?);
+    let transport = ReqwestTransport::new().context("the HTTP client cannot be built")?;
+    let way = |account: &AccountConfig| -> Arc<dyn Transport> {
+        Arc::new(Beside::new(transport.clone(), &config.http, &account.name))
+    };
     let routes: Arc<[Route]> = Vec::new().into();
     let mut reports = Vec::new();
-    for Account { config: account, source, .. } in sources(config, &transport, &clock) {
+    for Account { config: account, source, .. } in sources(config, way, &clock) {
         if only.is_some_and(|only| *only != account.name) {
             continue;
         }

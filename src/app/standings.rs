@@ -1,13 +1,16 @@
-//! What the watchers leave at their boards, as the API shows it.
+//! What the API shows of the accounts, and their gates.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::api::{NextView, QuotaView, SourceView};
+use super::Account;
+use crate::api::{NextView, Permit, QuotaView, SourceView};
 use crate::clock::Clock;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
 use crate::pipeline::watcher::{Board, Standing};
+use crate::sources::Source;
 
 /// Where an account's watcher can be seen.
 #[derive(Clone, Debug)]
@@ -47,6 +50,26 @@ impl Place {
                 closed_s: usage.closed_for.as_secs(),
             }),
         }
+    }
+}
+
+/// Where each account can be seen.
+pub(super) fn places(accounts: &[Account<'_>]) -> Vec<Place> {
+    let place = |account: &Account<'_>| Place {
+        account: account.config.name.clone(),
+        upstream: account.source.upstream(),
+        listing: account.source.listing(),
+        board: account.board.clone(),
+    };
+    accounts.iter().map(place).collect()
+}
+
+/// Lets whoever asks beside us through the gate of an account.
+pub(super) fn permits(accounts: &[Account<'_>]) -> impl Fn(&str) -> Option<Permit> + Send + Sync + 'static {
+    let sources: Vec<Arc<dyn Source>> = accounts.iter().map(|account| Arc::clone(&account.source)).collect();
+    move |name| {
+        let source = Arc::clone(sources.iter().find(|source| source.account().as_str() == name)?);
+        Some(Box::pin(async move { source.permit().await }))
     }
 }
 

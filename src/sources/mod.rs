@@ -211,6 +211,9 @@ pub trait Source: Send + Sync + std::fmt::Debug {
         None
     }
 
+    /// Waits until somebody else may ask one thing of this account: an operator's command beside the daemon. Cancel-safe.
+    async fn permit(&self) {}
+
     /// Logs in and fetches what readings are interpreted by (the list of operations). Idempotent; called before the
     /// first reading and repeated until it succeeds, but a reading does not depend on it.
     ///

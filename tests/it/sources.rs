@@ -60,3 +60,21 @@ async fn everybody_sees_how_far_behind_each_account_is_and_what_of_its_quota_is_
     until_source(&daemon, "centro", |source| source["tempo"] == "expecting").await;
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_beside_the_daemon_passes_the_daemons_gate() {
+    let house = House::build(Memory::File, 72).await;
+    // Nothing is asked again for a long time.
+    let plan = Plan { poll: String::from(r#"{ hot = "30m", warm = "1h", cold = "1d" }"#), ..Plan::default() };
+    let mut daemon = house.daemon(&plan).await;
+    let quiet = |source: &Value| source["next"]["due_in_s"].as_u64() > Some(60) && source["state"] == "ok";
+    let before = until_source(&daemon, "centro", quiet).await["quota"]["used"].as_u64().unwrap();
+    // A login and a question each.
+    for _ in 0..6 {
+        house.ask(&plan, &["telepagos", "concepts", "--json"]).await;
+    }
+    let noted = |source: &Value| source["quota"]["used"].as_u64() >= Some(before + 12);
+    until_source(&daemon, "centro", noted).await;
+    daemon.stop().await;
+    house.ask(&plan, &["telepagos", "concepts", "--json"]).await;
+}

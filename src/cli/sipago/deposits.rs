@@ -22,7 +22,7 @@ pub(in crate::cli) struct Args {
 /// The list cannot be filtered: it is always the whole history.
 pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let account = args.shared.account(config)?;
-    let client = client(account)?;
+    let client = client(config, account)?;
     let state = if args.pending { DepositState::Pending } else { DepositState::Paid };
     let deposits = reading(&client, client.deposits(state)).await.map_err(failed)?;
     let mut out = Out::new();

@@ -58,7 +58,7 @@ pub(super) async fn show(config: &Config, args: Show) -> anyhow::Result<()> {
         ))
         .into());
     };
-    let order = client(account)?.link(&uuid).await.map_err(failed)?;
+    let order = client(config, account)?.link(&uuid).await.map_err(failed)?;
     let mut out = Out::new();
     if args.shared.json {
         return out.json(&json(&order, args.full)?);
@@ -95,7 +95,7 @@ pub(super) async fn create(config: &Config, args: Create) -> anyhow::Result<()> 
         return Err(Usage(format!("`--description` has {length} characters; write 1 to {DESCRIPTION}")).into());
     }
     let request = OrderLinkRequest { amount, description: args.description };
-    let link = client(account)?.link_create(&request).await.map_err(failed)?;
+    let link = client(config, account)?.link_create(&request).await.map_err(failed)?;
     let mut out = Out::new();
     if args.shared.json {
         out.json(&json(&link, false)?)?;

@@ -52,8 +52,8 @@ impl Shared {
 }
 
 /// A way to an account.
-fn client(account: &SipagoAccount) -> anyhow::Result<SipagoClient> {
-    crate::app::sipago(account)
+fn client(config: &Config, account: &SipagoAccount) -> anyhow::Result<SipagoClient> {
+    crate::app::sipago(config, account)
 }
 
 pub(super) async fn run(config: &Config, verb: Verb) -> anyhow::Result<()> {

@@ -42,7 +42,7 @@ pub(super) async fn of_days(config: &Config, args: Days) -> anyhow::Result<()> {
     let account = args.shared.account(config)?;
     let today = Day::of(crate::app::now(), &account.common.zone);
     let (from, to) = days(args.from.as_deref(), args.to.as_deref(), today)?;
-    let client = client(account)?;
+    let client = client(config, account)?;
     let movements = reading(&client, client.movements(from, to)).await.map_err(failed)?;
     print(&movements, args.full, args.shared.json, "there are no movements on these days")
 }
@@ -57,7 +57,7 @@ pub(super) async fn by_code(config: &Config, args: Code) -> anyhow::Result<()> {
         ))
         .into());
     }
-    let movements = client(account)?.by_code(code).await.map_err(failed)?;
+    let movements = client(config, account)?.by_code(code).await.map_err(failed)?;
     print(&movements, args.full, args.shared.json, "no movement has this code")
 }
 

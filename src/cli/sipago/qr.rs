@@ -30,7 +30,7 @@ pub(super) async fn run(config: &Config, args: Args) -> anyhow::Result<()> {
     let amount = args.amount.as_deref().map(|amount| given::amount("--amount", amount)).transpose()?;
     // Before anything is made: a QR that cannot be written would be lost.
     args.output.check(&PICTURES)?;
-    let client = client(account)?;
+    let client = client(config, account)?;
     let code = match amount {
         Some(amount) => client.qr_create(amount).await,
         None => client.qr().await,

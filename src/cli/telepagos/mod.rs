@@ -1,4 +1,4 @@
-//! `pregonero telepagos`: every call of TelePagos' document, by hand. One account, one command, one gate of its own.
+//! `pregonero telepagos`: every call of TelePagos' document, by hand. One account, one command.
 
 mod cashout;
 mod charge;
@@ -101,7 +101,7 @@ struct Desk {
 impl Desk {
     fn open(config: &Config, whose: &Whose) -> anyhow::Result<Self> {
         let account = account(config, whose.account.as_deref())?;
-        Ok(Self { client: crate::app::telepagos(account)?, out: Out::new(), json: whose.json })
+        Ok(Self { client: crate::app::telepagos(config, account)?, out: Out::new(), json: whose.json })
     }
 
     fn account(&self) -> &TelepagosAccount {

@@ -172,6 +172,10 @@ impl Source for SipagoSource {
         Some(self.client.usage())
     }
 
+    async fn permit(&self) {
+        self.client.permit().await;
+    }
+
     /// There is nothing to prepare: a wrong key shows at the first reading.
     async fn prepare(&self) -> Result<(), SourceError> {
         Ok(())

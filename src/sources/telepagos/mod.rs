@@ -133,6 +133,10 @@ impl Source for TelepagosSource {
         Some(self.client.usage())
     }
 
+    async fn permit(&self) {
+        self.client.permit().await;
+    }
+
     async fn prepare(&self) -> Result<(), SourceError> {
         let body = self.client.get("v2/account/transactions_filters", &[]).await?;
         let answer: wire::Filters<'_> = json::object(&body)?;

@@ -68,6 +68,11 @@ impl SipagoClient {
         self.gate.usage()
     }
 
+    /// Waits at the account's gate, on behalf of somebody who asks on a way of their own. Cancel-safe.
+    pub async fn permit(&self) {
+        self.gate.pass().await;
+    }
+
     /// Pages of lists that were read so far, for whoever waits for a long list.
     pub fn pages_read(&self) -> u32 {
         self.pages_read.load(Ordering::Relaxed)

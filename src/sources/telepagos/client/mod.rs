@@ -105,6 +105,11 @@ impl TelepagosClient {
         self.gate.usage()
     }
 
+    /// Waits at the account's gate, on behalf of somebody who asks on a way of their own. Cancel-safe.
+    pub async fn permit(&self) {
+        self.gate.pass().await;
+    }
+
     /// The account's settings.
     pub const fn config(&self) -> &TelepagosAccount {
         &self.config
