@@ -21,6 +21,8 @@ use crate::store::StoreError;
 
 /// How often a command is sent at the most: elsewhere, with its script, or once more while its slot moves.
 const ROUNDS: u32 = 6;
+/// So many rounds follow each other without a pause beyond the first: elsewhere, and there with its script.
+const AT_ONCE: u32 = 2;
 /// The pause after the first answer that a slot is being moved; it doubles.
 const MOVING: Duration = Duration::from_millis(20);
 /// How long a node may take to tell who serves what.
@@ -195,7 +197,7 @@ impl Cluster {
         let mut items: Vec<Item> =
             (0..commands.len()).map(|place| Item { place, node: None, asking: false, load: false }).collect();
         let mut pause = MOVING;
-        for _ in 0..ROUNDS {
+        for round in 0..ROUNDS {
             let refreshed = self.refresh().await;
             let mut by_node: BTreeMap<Node, Vec<Item>> = BTreeMap::new();
             for item in items.drain(..) {
@@ -221,7 +223,8 @@ impl Cluster {
             if items.is_empty() {
                 break;
             }
-            if moving {
+            // Right after a slot has moved, two nodes may send to each other until the news is everywhere.
+            if moving || round >= AT_ONCE {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }

@@ -7,6 +7,7 @@ use redis::Value;
 use super::forms::{Servers, acl, among_nodes, cluster, sentinel, tell};
 use super::secure::{tls, tls_cluster, tls_sentinel};
 use super::{Server, config};
+use crate::clock::Stopwatch;
 use crate::config::{RedisTls, RedisUrl, StoreConfig};
 use crate::domain::account::AccountName;
 use crate::domain::route::DestinationName;
@@ -106,7 +107,7 @@ fn id(port: u16) -> String {
 }
 
 /// Moves a slot with all its keys.
-fn migrate(servers: &Servers, slot: &str, [from, to]: [u16; 2]) {
+async fn migrate(servers: &Servers, slot: &str, [from, to]: [u16; 2]) {
     tell(to, &["CLUSTER", "SETSLOT", slot, "IMPORTING", &id(from)]);
     tell(from, &["CLUSTER", "SETSLOT", slot, "MIGRATING", &id(to)]);
     let Value::Array(keys) = tell(from, &["CLUSTER", "GETKEYSINSLOT", slot, "1000"]) else { panic!("it is a list") };
@@ -120,10 +121,24 @@ fn migrate(servers: &Servers, slot: &str, [from, to]: [u16; 2]) {
     for port in [to, from].iter().chain(&servers.ports) {
         tell(*port, &["CLUSTER", "SETSLOT", slot, "NODE", &owner]);
     }
+    // What they tell each other meanwhile may be older than what they were told: they may change their minds for a while.
+    let number = slot.parse().unwrap();
+    let watch = Stopwatch::start();
+    let mut agreed = 0;
+    while agreed < 15 {
+        assert!(watch.elapsed() < Duration::from_secs(30), "the nodes do not agree who serves the slot");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let agree = servers.ports.iter().all(|port| owner_at(*port, number) == to);
+        agreed = if agree { agreed + 1 } else { 0 };
+    }
 }
 
 fn owner_of(servers: &Servers, slot: i64) -> u16 {
-    let Value::Array(ranges) = tell(servers.ports[0], &["CLUSTER", "SLOTS"]) else { panic!("it is a list") };
+    owner_at(servers.ports[0], slot)
+}
+
+fn owner_at(port: u16, slot: i64) -> u16 {
+    let Value::Array(ranges) = tell(port, &["CLUSTER", "SLOTS"]) else { panic!("it is a list") };
     for range in ranges {
         let Value::Array(parts) = range else { panic!("it is a list") };
         let (Value::Int(first), Value::Int(last), Value::Array(master)) = (&parts[0], &parts[1], &parts[2]) else {
@@ -155,7 +170,7 @@ async fn moved_slots(servers: Servers) {
         let from = owner_of(&servers, slot);
         let to = *servers.ports.iter().find(|port| **port != from).unwrap();
         let before = store.incarnation();
-        migrate(&servers, &slot.to_string(), [from, to]);
+        migrate(&servers, &slot.to_string(), [from, to]).await;
         assert_eq!(version(&store, "centro").await, round + 1);
         let fence = store.acquire(&AccountName::new("centro"), Duration::from_secs(9)).await.unwrap();
         assert!(fence.is_some());
