@@ -1,6 +1,6 @@
 //! What the watcher does with its register: looks at it, tells what is over, and writes what a reading says of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,19 +40,7 @@ impl Watcher {
     /// The same, following what `store` keeps for the account, and `configured`, which is put there.
     #[must_use]
     pub fn following(mut self, store: Arc<dyn Watches>, configured: impl IntoIterator<Item = WatchId>) -> Self {
-        self.register = Some(Register {
-            store,
-            configured: configured.into_iter().collect(),
-            is_configured: false,
-            version: None,
-            list: BTreeMap::new(),
-            unwritten: BTreeSet::new(),
-            unremoved: BTreeMap::new(),
-            heard: BTreeMap::new(),
-            looked: None,
-            expects: None,
-            young: None,
-        });
+        self.register = Some(Register::new(store, configured));
         self
     }
 

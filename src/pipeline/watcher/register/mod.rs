@@ -41,6 +41,23 @@ pub(super) struct Register {
 }
 
 impl Register {
+    /// Nothing is known yet of what `store` keeps; `configured` is put there.
+    fn new(store: Arc<dyn Watches>, configured: impl IntoIterator<Item = WatchId>) -> Self {
+        Self {
+            store,
+            configured: configured.into_iter().collect(),
+            is_configured: false,
+            version: None,
+            list: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
+            unremoved: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            looked: None,
+            expects: None,
+            young: None,
+        }
+    }
+
     /// The way to the store was opened anew: it may have forgotten.
     pub(super) const fn doubt(&mut self) {
         (self.looked, self.is_configured) = (None, false);

@@ -12,19 +12,7 @@ use crate::store::memory::MemoryStore;
 async fn what_somebody_names_again_while_it_is_let_go_stays() {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (store, account) = (Arc::new(MemoryStore::new("one", Arc::clone(&clock))), AccountName::new("centro"));
-    let mut register = Register {
-        store: Arc::<MemoryStore>::clone(&store),
-        configured: BTreeSet::new(),
-        is_configured: true,
-        version: None,
-        list: BTreeMap::new(),
-        unwritten: BTreeSet::new(),
-        unremoved: BTreeMap::new(),
-        heard: BTreeMap::new(),
-        looked: None,
-        expects: None,
-        young: None,
-    };
+    let mut register = Register::new(Arc::<MemoryStore>::clone(&store), []);
     let id = |id: &str| WatchId { kind: WatchKind::Cashin, id: id.to_owned() };
     let (now, ids) = (clock.now(), BTreeSet::from([id("1"), id("2"), id("3")]));
     let terms = |until: i64| Terms {
