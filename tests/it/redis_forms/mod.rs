@@ -71,21 +71,31 @@ async fn a_failover_by_sentinel_under_load_loses_nothing() {
     settled(&house, &mut daemon).await;
     sum_up_of_the_forgetful(&house, "a master of sentinels was killed", took);
 
-    // The dead one comes back as a replica, and takes over in order: the other lives on and says that it is read-only.
-    assert!(redis.servers[first].run().await);
-    redis.servers[first].says(&["INFO", "replication"], "master_link_status:up").await;
-    // Replicas report every second, failovers are at least two time-outs apart.
-    let mut asked = 0;
+    // The dead one comes back just as its heir stalls, before anybody made it a replica: the sentinels take it as it died, and all
+    // that was written since is gone.
     a_burst_is_being_delivered(&house, &mut load).await;
-    while redis.master().await != first {
+    assert!(redis.servers[first].run().await);
+    redis.servers[1 - first].stalls(true);
+    redis.becomes_master(first).await;
+    redis.servers[1 - first].stalls(false);
+    load.strike(20);
+    let took = house.all_told("erp", AFTER_A_FAILOVER).await;
+    settled(&house, &mut daemon).await;
+    sum_up_of_the_forgetful(&house, "the store went back to what it was", took);
+
+    // The replica takes over in order: the master lives on and says that it is read-only.
+    let replica = redis.paired().await;
+    a_burst_is_being_delivered(&house, &mut load).await;
+    let mut asked = 0;
+    while redis.master().await != replica {
         load.strike(10);
-        if redis.sentinels[0].tell(&["SENTINEL", "FAILOVER", "caja"]).await == "OK" {
-            load.strike(10);
-        }
+        // Failovers are at least two time-outs apart.
+        redis.sentinels[0].tell(&["SENTINEL", "FAILOVER", "caja"]).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         asked += 1;
         assert!(asked < 20, "the sentinels do not fail over");
     }
+    load.strike(10);
     let took = house.all_told("erp", AFTER_A_FAILOVER).await;
     settled(&house, &mut daemon).await;
     sum_up_of_the_forgetful(&house, "the sentinels were told to fail over", took);

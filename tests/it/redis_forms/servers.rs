@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 use crate::support::{free_port, guarded};
 
 /// How long anything of them may take.
-const SOON: Duration = Duration::from_secs(30);
+const SOON: Duration = Duration::from_secs(60);
 
 /// One server. Dropped, it ends.
 pub(crate) struct Node {
@@ -61,6 +61,13 @@ impl Node {
     /// `kill -9`.
     pub(crate) async fn kill(&mut self) {
         self.child.take().unwrap().kill().await.unwrap();
+    }
+
+    /// Stops it where it is (`SIGSTOP`), or lets it go on.
+    pub(crate) fn stalls(&self, stalls: bool) {
+        let process = self.child.as_ref().and_then(Child::id).unwrap().to_string();
+        let signal = if stalls { "-STOP" } else { "-CONT" };
+        assert!(std::process::Command::new("kill").args([signal, &process]).status().unwrap().success());
     }
 
     /// What it answers to a command, as text.
@@ -163,6 +170,30 @@ impl Watched {
         let port = answer.lines().nth(1).unwrap();
         self.servers.iter().position(|node| node.port.to_string() == port).unwrap()
     }
+
+    /// Waits until the sentinels take this one for the master.
+    pub(crate) async fn becomes_master(&self, wanted: usize) {
+        let watch = Stopwatch::start();
+        while self.master().await != wanted {
+            assert!(watch.elapsed() < SOON, "the sentinels never take {wanted} for the master");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until one of the two follows the other, and says which. Who is master may change until then: on a busy machine the
+    /// sentinels take a server that is slow to answer for dead.
+    pub(crate) async fn paired(&self) -> usize {
+        let watch = Stopwatch::start();
+        loop {
+            let replica = 1 - self.master().await;
+            let state = self.servers[replica].tell(&["INFO", "replication"]).await;
+            if state.contains("master_link_status:up") {
+                return replica;
+            }
+            assert!(watch.elapsed() < SOON, "no server follows the other: {state}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
 }
 
 /// A sentinel that knows a master; it writes into its file.
@@ -173,7 +204,7 @@ async fn sentinel(master: &str) -> Node {
         let place = folder.path().display();
         let text = format!(
             "port {port}\nbind 127.0.0.1\ndir {place}\nsentinel monitor caja 127.0.0.1 {master} 2\n\
-             sentinel down-after-milliseconds caja 1000\nsentinel failover-timeout caja 6000\n"
+             sentinel down-after-milliseconds caja 2000\nsentinel failover-timeout caja 6000\n"
         );
         std::fs::write(&file, text).unwrap();
         let arguments = vec![file.to_str().unwrap().to_owned(), String::from("--sentinel")];
