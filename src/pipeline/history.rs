@@ -56,16 +56,11 @@ pub(super) fn next_state(
     let mut state = before.state.clone();
     let Task::Days { from, to } = task else { return state };
     let today = herald.today(now);
-    let lowest = today.plus(-i64::from(policy.lookback_days));
     let contacted = state.contacted_at.is_some();
     if !contacted {
         state.contacted_at = Some(now);
         state.silent_before = Some(silent_before(herald, policy, now));
     }
-    // The floor follows the look-back: what a later, larger look-back adds below it is a baseline.
-    let floor = state.floor.map_or(lowest, |floor| floor.max(lowest));
-    let reaches_below = *from < floor && to.next() >= floor && state.floor.is_some();
-    state.floor = Some(if reaches_below { *from } else { floor });
     if *from <= today && today <= *to {
         state.read_through = Some(match state.read_through {
             None => today,
@@ -84,6 +79,13 @@ pub(super) fn next_state(
             Some(last) => last,
         });
     }
+    // The floor follows the look-back: what a later, larger look-back adds below it is a baseline. It goes no further than
+    // all days were read: after a pause that is longer than the look-back, the days between are news and no history.
+    let reached = state.read_through.map_or(today, |last| last.min(today));
+    let lowest = reached.plus(-i64::from(policy.lookback_days));
+    let floor = state.floor.map_or(lowest, |floor| floor.max(lowest));
+    let reaches_below = *from < floor && to.next() >= floor && state.floor.is_some();
+    state.floor = Some(if reaches_below { *from } else { floor });
     state
 }
 

@@ -40,6 +40,24 @@ async fn what_a_flood_holds_stays_held_over_a_restart_and_is_told_once_when_it_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn after_a_pause_longer_than_the_look_back_the_days_between_are_news_even_if_short_readings_come_first() {
+    let mut town = Town::new();
+    town.policy.lookback_days = 10;
+    town.policy.flood.limit = 0;
+    town.watch(&mut town.watcher(), MINUTE).await;
+    tokio::time::advance(Duration::from_secs(25 * 86_400)).await;
+    town.upstream.list(&[sale(1, 10, "2026-11-25T09:00:00"), sale(2, 20, "2026-12-15T09:00:00")]);
+    // The first, long reading fails; every other one is short, and comes through.
+    *town.upstream.most_days.lock().unwrap() = Some(3);
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, 5 * MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 20.00"]);
+    *town.upstream.most_days.lock().unwrap() = None;
+    town.watch(&mut watcher, 20 * MINUTE).await;
+    assert_eq!(town.cried().await, ["credit.received 20.00", "credit.received 10.00"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_thousands_is_held_as_one() {
     let town = Town::new();
     let mut watcher = town.watcher();

@@ -59,6 +59,8 @@ struct Fake {
     leaks: Mutex<bool>,
     /// What it answers to every question but the nightly one: a cache in front of it is out of date.
     stale: Mutex<Option<Vec<Row>>>,
+    /// It answers for so many days at once at most.
+    most_days: Mutex<Option<i64>>,
     /// How long a reading takes.
     takes: Mutex<Duration>,
     /// How long the login takes.
@@ -103,7 +105,9 @@ impl Source for Fake {
         if let Some(pause) = *self.pause.lock().unwrap() {
             return Err(SourceError::SlowDown { status: 429, retry_after: Some(pause) });
         }
-        if *self.failing.lock().unwrap() {
+        let most_days = *self.most_days.lock().unwrap();
+        let too_long = matches!(task, Task::Days { from, to } if most_days.is_some_and(|most| from.plus(most) <= *to));
+        if too_long || *self.failing.lock().unwrap() {
             return Err(SourceError::Contract("it is broken".into()));
         }
         let leaks = *self.leaks.lock().unwrap();
@@ -211,6 +215,7 @@ impl Town {
             listing: Mutex::new(SourceKind::Movements),
             leaks: Mutex::new(false),
             stale: Mutex::new(None),
+            most_days: Mutex::default(),
             takes: Mutex::new(Duration::from_millis(20)),
             prepares: Mutex::default(),
             pause: Mutex::default(),
