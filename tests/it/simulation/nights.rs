@@ -10,7 +10,7 @@ use jiff::{SignedDuration, ToSpan as _};
 use pregonero::domain::account::{AccountName, SourceKind, Upstream};
 use pregonero::domain::event::Body;
 use pregonero::sandbox::world::{RowId, World};
-use pregonero::sources::{Fingerprint, Reading, Source, SourceError, Task};
+use pregonero::sources::{Fingerprint, Known, Reading, Source, SourceError, Task};
 
 use super::run::House;
 
@@ -129,6 +129,11 @@ impl Source for Gapped {
     async fn read(&self, task: &Task, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
         let _lantern = self.closes(task, known).then(|| Lantern::lift(&self.gap, self.upstream()));
         self.inner.read(task, known).await
+    }
+
+    // Without this everything would be read in full, and what is left out when a list is read again never tried.
+    async fn read_again(&self, task: &Task, known: &Known) -> Result<Reading, SourceError> {
+        self.inner.read_again(task, known).await
     }
 }
 
