@@ -76,6 +76,7 @@ pub(super) fn sipago(section: &Section<'_>, zone: &TimeZone) -> Read<SipagoAccou
         Err(field.wrong("cannot stand in a header", "write letters, digits and points only"))
     });
     let deposits = section.or("deposits", false, Field::flag);
+    let early_stop = section.or("early_stop", true, Field::flag);
     let watch = section.section("watch");
     let watch_links = watch.or("links", Vec::new(), |field| field.each(order));
     foreign_watch(&watch, "cashin", "cash-ins are watched in `[[telepagos]]`; here write `links = [\"uuid or URL\"]`");
@@ -86,6 +87,7 @@ pub(super) fn sipago(section: &Section<'_>, zone: &TimeZone) -> Read<SipagoAccou
         api_key: api_key?,
         x_version: x_version?,
         deposits: deposits?,
+        early_stop: early_stop?,
         watch_links: without_repeats(watch_links?),
     })
 }

@@ -256,6 +256,8 @@ pub struct SipagoAccount {
     pub x_version: String,
     /// Read the paid deposits too.
     pub deposits: bool,
+    /// Leave a list where what is known begins, once it was seen to be newest first.
+    pub early_stop: bool,
     /// Order uuids to follow (cut from URLs where those were given), in lower case.
     pub watch_links: Vec<String>,
 }

@@ -23,6 +23,7 @@ fn source(setting: u8, transport: Arc<dyn Transport>) -> SipagoSource {
         api_key: Secret::new(SECRET.to_owned()),
         x_version: String::from("1"),
         deposits: false,
+        early_stop: true,
         watch_links: Vec::new(),
     };
     SipagoSource::new(config, transport, Arc::new(Noon))

@@ -4,12 +4,15 @@
 //! again; its slot is [`same`](super::Snapshot::same) and needs no comparison, because comparing it again would find what
 //! it found the last time: nothing. That holds for a slot as a whole, so a slot is either the same in all its rows or all
 //! of them are read.
+//!
+//! A list in pages is known by its order instead: see [`newest`](super::newest).
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::newest::Newest;
 use crate::domain::day::Day;
 use crate::domain::ledger::Slot;
 
@@ -30,18 +33,29 @@ pub struct Listed {
     /// Of the words that they were read by.
     stamp: u64,
     rows: HashMap<u128, Place, BuildHasherDefault<TextHasher>>,
+    pages: Option<Newest>,
 }
 
 impl std::fmt::Debug for Listed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Listed({})", self.rows.len())
+        write!(f, "Listed({})", self.pages.as_ref().map_or(self.rows.len(), Newest::len))
     }
 }
 
 impl Listed {
     /// Of an answer that was read by the words of this stamp.
     pub(super) fn new(stamp: u64) -> Self {
-        Self { stamp, rows: HashMap::default() }
+        Self { stamp, ..Self::default() }
+    }
+
+    /// Of a list in pages.
+    pub(super) fn of_pages(pages: Newest) -> Self {
+        Self { pages: Some(pages), ..Self::default() }
+    }
+
+    /// The list in pages that it is of.
+    pub(super) const fn pages(&self) -> Option<&Newest> {
+        self.pages.as_ref()
     }
 
     /// Whether it is of any use to whoever reads by the words of this stamp.

@@ -9,6 +9,7 @@ mod call;
 pub mod gate;
 mod json;
 mod listed;
+mod newest;
 pub mod probe;
 mod record;
 mod rules;
@@ -40,6 +41,15 @@ use crate::http::TransportError;
 
 /// The longest pause that an upstream can ask for: one broken header must not stop an account for a week.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
+
+/// The rows of so many days are recognised by what was listed before: those of the hot reading. Longer ones are rare, and
+/// are read in full, as a check of the rest.
+const RECOGNISED_DAYS: i64 = 3;
+
+/// Whether rows of these days are recognised by what was listed before.
+fn is_recognised(from: Day, to: Day) -> bool {
+    to <= from.plus(RECOGNISED_DAYS - 1)
+}
 
 /// What to read.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -62,7 +62,14 @@ fn account() -> SipagoAccount {
         hints: None,
     };
     let api_key = Secret::new(API_KEY.to_owned());
-    SipagoAccount { common, api_key, x_version: "1".to_owned(), deposits: true, watch_links: Vec::new() }
+    SipagoAccount {
+        common,
+        api_key,
+        x_version: "1".to_owned(),
+        deposits: true,
+        early_stop: true,
+        watch_links: Vec::new(),
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,12 +1,12 @@
 //! Sipago: movements by day, orders behind payment links by uuid, and the list of paid deposits.
 
 pub mod client;
+mod days;
 mod deposits;
 mod probe;
 mod read;
 mod wire;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -16,7 +16,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 pub use self::client::SipagoClient;
 use self::read::Reader;
-use super::{Fingerprint, Reading, Snapshot, Source, SourceError, Task, json};
+use super::newest::Order;
+use super::{Fingerprint, Known, Listed, Reading, Snapshot, Source, SourceError, Task, json};
 use crate::clock::Clock;
 use crate::config::SipagoAccount;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
@@ -32,6 +33,7 @@ pub const PAID_DEPOSITS: &str = "paid";
 pub struct SipagoSource {
     client: Arc<SipagoClient>,
     clock: Arc<dyn Clock>,
+    order: Order,
 }
 
 impl SipagoSource {
@@ -41,66 +43,20 @@ impl SipagoSource {
     }
 
     /// A source on a client that others use too: they share its gate.
-    pub const fn over(client: Arc<SipagoClient>, clock: Arc<dyn Clock>) -> Self {
-        Self { client, clock }
+    pub fn over(client: Arc<SipagoClient>, clock: Arc<dyn Clock>) -> Self {
+        Self { client, clock, order: Order::default() }
+    }
+
+    /// The same, taking the list for newest first although nobody has seen that. For trials of what happens when it is not.
+    #[must_use]
+    pub fn believing(mut self) -> Self {
+        self.order = Order::believed();
+        self
     }
 
     /// The account's client.
     pub const fn client(&self) -> &Arc<SipagoClient> {
         &self.client
-    }
-
-    /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
-    /// twice; one that is skipped is read by the next poll.
-    ///
-    /// Never fewer: the document promises no order of the rows and no total, so that a first page that brings nothing new
-    /// does not prove that no later page does.
-    async fn days(&self, from: Day, to: Day, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
-        let read_at = self.clock.now();
-        let most = self.client.config.common.max_pages;
-        let body = format!(r#"{{"startDate":"{from}","endDate":"{to}"}}"#);
-        let (mut bodies, mut seen, mut hash) = (Vec::new(), HashSet::new(), Xxh3::new());
-        for number in 0..most {
-            let answer = self.client.post(&format!("transactions/page/{number}"), body.clone()).await?;
-            hash.update(&answer);
-            let page: wire::Page<'_> = json::object(&answer)?;
-            let told = json::text(page.page).and_then(|text| text.parse::<u32>().ok());
-            if let Some(told) = told.filter(|told| *told != number) {
-                return Err(SourceError::Contract(format!("page {number} was asked for and page {told} came")));
-            }
-            // A guess could take the first page for the whole.
-            let Some(more) = json::yes_or_no(page.exist_more) else {
-                return Err(SourceError::Contract(String::from("a page does not tell `existMore`")));
-            };
-            let rows = json::list("listTrx", page.list_trx)?;
-            let before = seen.len();
-            seen.extend(rows.iter().map(|raw| xxh3_128(raw.get().as_bytes())));
-            let fresh = seen.len() > before;
-            // A page in the place of another: whatever stood on that one would be missing from a reading that looks whole.
-            if !fresh && !rows.is_empty() {
-                return Err(SourceError::Contract(format!("page {number} repeats what came before it")));
-            }
-            bodies.push(answer);
-            if !more {
-                let fingerprint = hash.digest128();
-                if known == Some(fingerprint) {
-                    return Ok(Reading::Unchanged);
-                }
-                let reader = Reader { config: &self.client.config };
-                let (rows, rejects) = records(&bodies, |position, raw| reader.movement(position, raw))?;
-                return Ok(Reading::Snapshot(Snapshot::whole(
-                    SourceKind::Movements,
-                    read_at,
-                    rows,
-                    rejects,
-                    fingerprint,
-                )));
-            }
-            if !fresh {
-                return Err(SourceError::Contract(format!("page {number} brings nothing new and promises more")));
-            }
-        }
-        Err(SourceError::Contract(format!("the list is longer than `max_pages` ({most})")))
     }
 
     async fn order(&self, uuid: &str, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
@@ -183,10 +139,20 @@ impl Source for SipagoSource {
 
     async fn read(&self, task: &Task, known: Option<Fingerprint>) -> Result<Reading, SourceError> {
         match task {
-            Task::Days { from, to } => self.days(*from, *to, known).await,
+            Task::Days { from, to } => self.days((*from, *to), known, None).await,
             Task::Watched { source: SourceKind::Links, id } => self.order(id, known).await,
             Task::Watched { source: SourceKind::Deposits, id } if id == PAID_DEPOSITS => self.deposits(known).await,
             Task::Watched { source, .. } => Err(SourceError::Contract(format!("Sipago has no source `{source}`"))),
+        }
+    }
+
+    async fn read_again(&self, task: &Task, known: &Known) -> Result<Reading, SourceError> {
+        match task {
+            Task::Days { from, to } => {
+                let listed = known.listed.as_deref().and_then(Listed::pages);
+                self.days((*from, *to), Some(known.fingerprint), listed).await
+            }
+            Task::Watched { .. } => self.read(task, Some(known.fingerprint)).await,
         }
     }
 }

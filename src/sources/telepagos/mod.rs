@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use self::again::{Again, again};
 pub use self::client::TelepagosClient;
 use self::read::{Catalogue, Reader};
-use super::{Fingerprint, Known, Listed, Reading, Snapshot, Source, SourceError, Task, json};
+use super::{Fingerprint, Known, Listed, Reading, Snapshot, Source, SourceError, Task, is_recognised, json};
 use crate::clock::Clock;
 use crate::config::TelepagosAccount;
 use crate::domain::account::{AccountName, SourceKind, Upstream};
@@ -26,10 +26,6 @@ use crate::http::Transport;
 
 /// Lists of fewer rows are read anew when anything changed; remembering their texts would cost more than it saves.
 const LEAST: usize = 1_000;
-
-/// The rows of so many days are recognised by their texts: those of the hot reading. Longer ones are rare, and are read in
-/// full, as a check of the rest.
-const RECOGNISED_DAYS: i64 = 3;
 
 /// One TelePagos account.
 #[derive(Debug)]
@@ -87,7 +83,7 @@ impl TelepagosSource {
         let stamp = self.stamp.load(Ordering::Acquire);
         let reader = self.reader();
         let source = SourceKind::Transactions;
-        if to <= from.plus(RECOGNISED_DAYS - 1) {
+        if is_recognised(from, to) {
             let before = listed.filter(|listed| listed.is_of(stamp)).cloned().unwrap_or_else(|| Listed::new(stamp));
             if let Some(again) = again(&reader, &bodies, before, self.least) {
                 let Again { rows, rejects, same, listed } = again;

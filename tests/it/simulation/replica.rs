@@ -132,7 +132,7 @@ impl Process {
         }
         for account in &house.config.sipago {
             let transport: Arc<dyn Transport> = Arc::new(house.way(Upstream::Sipago, self.number));
-            let source = SipagoSource::new(account.clone(), transport, Arc::clone(&clock));
+            let source = SipagoSource::new(account.clone(), transport, Arc::clone(&clock)).believing();
             let ids = account.watch_links.iter().map(|id| (SourceKind::Links, id.clone())).collect();
             let watcher = self.watcher(&account.common, Arc::new(source), ids, (store, &clock, &nudge));
             loops.push(watcher.run(stop.clone(), |_| {}).boxed());

@@ -4,6 +4,7 @@ mod deposits;
 mod errors;
 mod laws;
 mod movements;
+mod newest;
 mod orders;
 mod pages;
 mod privacy;
@@ -31,6 +32,7 @@ pub(super) fn config() -> SipagoAccount {
         api_key: Secret::new(API_KEY.to_owned()),
         x_version: "100".to_owned(),
         deposits: false,
+        early_stop: true,
         watch_links: Vec::new(),
     }
 }

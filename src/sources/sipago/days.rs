@@ -1,0 +1,170 @@
+//! The movements of some days: all pages, or as many as bring news where that is seen to be safe.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::read::Reader;
+use super::{SipagoSource, records, wire};
+use crate::domain::account::SourceKind;
+use crate::domain::day::Day;
+use crate::domain::ledger::Slot;
+use crate::domain::row::{Reject, Row};
+use crate::sources::newest::{Entry, Front, Newest};
+use crate::sources::{Fingerprint, Listed, Reading, Snapshot, SourceError, is_recognised, json};
+
+/// Pages as they come.
+#[derive(Default)]
+struct Pages {
+    bodies: Vec<Bytes>,
+    /// The rows' texts as hashes, in their order.
+    texts: Vec<u128>,
+    /// The same, each once.
+    once: Vec<u128>,
+    seen: HashSet<u128>,
+    hash: Xxh3,
+}
+
+impl Pages {
+    /// Takes in the page of this number; returns whether there are more.
+    fn take(&mut self, number: u32, answer: Bytes) -> Result<bool, SourceError> {
+        self.hash.update(&answer);
+        let page: wire::Page<'_> = json::object(&answer)?;
+        let told = json::text(page.page).and_then(|text| text.parse::<u32>().ok());
+        if let Some(told) = told.filter(|told| *told != number) {
+            return Err(SourceError::Contract(format!("page {number} was asked for and page {told} came")));
+        }
+        // A guess could take the first page for the whole.
+        let Some(more) = json::yes_or_no(page.exist_more) else {
+            return Err(SourceError::Contract(String::from("a page does not tell `existMore`")));
+        };
+        let rows = json::list("listTrx", page.list_trx)?;
+        let before = self.once.len();
+        for raw in &rows {
+            let text = xxh3_128(raw.get().as_bytes());
+            self.texts.push(text);
+            if self.seen.insert(text) {
+                self.once.push(text);
+            }
+        }
+        let fresh = self.once.len() > before;
+        // A page in the place of another: whatever stood on that one would be missing from a reading that looks whole.
+        if !fresh && !rows.is_empty() {
+            return Err(SourceError::Contract(format!("page {number} repeats what came before it")));
+        }
+        if !fresh && more {
+            return Err(SourceError::Contract(format!("page {number} brings nothing new and promises more")));
+        }
+        self.bodies.push(answer);
+        Ok(more)
+    }
+
+    fn fingerprint(&self) -> Fingerprint {
+        self.hash.digest128()
+    }
+}
+
+impl SipagoSource {
+    /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
+    /// twice; one that is skipped is read by the next poll.
+    ///
+    /// The document promises no order of the rows and no total, so that a first page that brings nothing new does not
+    /// prove that no later page does. Where the account's own list was seen to be newest first, and was read to its end no
+    /// longer ago than `poll.warm`, it is left where `listed` begins, which is what it was the last time.
+    pub(super) async fn days(
+        &self,
+        (from, to): (Day, Day),
+        known: Option<Fingerprint>,
+        listed: Option<&Newest>,
+    ) -> Result<Reading, SourceError> {
+        let read_at = self.clock.now();
+        let common = &self.client.config.common;
+        let days = (from, to);
+        let is_due = listed.is_some_and(|listed| listed.since_whole() >= common.poll.warm);
+        let may_end = listed.filter(|_| self.client.config.early_stop && !is_due && self.order.holds());
+        let body = format!(r#"{{"startDate":"{from}","endDate":"{to}"}}"#);
+        let mut pages = Pages::default();
+        for number in 0..common.max_pages {
+            let answer = self.client.post(&format!("transactions/page/{number}"), body.clone()).await?;
+            let more = pages.take(number, answer)?;
+            if !more {
+                // One that is due is read although nothing changed, to know that.
+                if known == Some(pages.fingerprint()) && !is_due {
+                    return Ok(Reading::Unchanged);
+                }
+                return self.whole(days, &pages, listed, read_at).map(Reading::Snapshot);
+            }
+            let Some(before) = may_end else { continue };
+            if before.begins_with(&pages.once) {
+                return Ok(Reading::Unchanged);
+            }
+            if let Some(snapshot) = self.news(days, &pages, before, read_at)? {
+                return Ok(Reading::Snapshot(snapshot));
+            }
+        }
+        Err(SourceError::Contract(format!("the list is longer than `max_pages` ({})", common.max_pages)))
+    }
+
+    /// A reading of all pages.
+    fn whole(
+        &self,
+        days: (Day, Day),
+        pages: &Pages,
+        before: Option<&Newest>,
+        read_at: Timestamp,
+    ) -> Result<Snapshot, SourceError> {
+        let (rows, rejects) = self.movements(&pages.bodies)?;
+        let mut snapshot = Snapshot::whole(SourceKind::Movements, read_at, rows, rejects, pages.fingerprint());
+        // One page is as cheap as it can be.
+        if pages.bodies.len() > 1
+            && is_recognised(days.0, days.1)
+            && let Some(now) = self.entries(days, pages, &snapshot).map(Newest::whole)
+        {
+            if let Some(before) = before {
+                self.order.learn(before, &now);
+            }
+            snapshot.listed = Some(Arc::new(Listed::of_pages(now)));
+        }
+        Ok(snapshot)
+    }
+
+    /// A reading of the first pages, if they say what the others are.
+    fn news(
+        &self,
+        days: (Day, Day),
+        pages: &Pages,
+        before: &Newest,
+        read_at: Timestamp,
+    ) -> Result<Option<Snapshot>, SourceError> {
+        if pages.texts.last().is_none_or(|text| !before.has(*text)) {
+            return Ok(None);
+        }
+        let (rows, rejects) = self.movements(&pages.bodies)?;
+        let snapshot = Snapshot::whole(SourceKind::Movements, read_at, rows, rejects, pages.fingerprint());
+        let front = self.entries(days, pages, &snapshot).and_then(|front| before.look(&front));
+        let Some(Front { rest, now }) = front else { return Ok(None) };
+        Ok(Some(Snapshot { same: rest, listed: Some(Arc::new(Listed::of_pages(now))), ..snapshot }))
+    }
+
+    fn movements(&self, bodies: &[Bytes]) -> Result<(Vec<Row>, Vec<Reject>), SourceError> {
+        let reader = Reader { config: &self.client.config };
+        records(bodies, |position, raw| reader.movement(position, raw))
+    }
+
+    /// The rows as entries of a list, each text once; `None` where one cannot be read, or stands on another day, which may be
+    /// left out of the ledgers.
+    fn entries(&self, (from, to): (Day, Day), pages: &Pages, snapshot: &Snapshot) -> Option<Vec<Entry>> {
+        let Snapshot { rows, rejects, .. } = snapshot;
+        let is_within = rows.iter().all(|row| (from..=to).contains(&row.occurred.day()));
+        let mut seen = HashSet::with_capacity(pages.once.len());
+        let entry = |(text, row): (&u128, &Row)| {
+            let slot = Slot::of(&self.client.config.common.name, row.source, &row.identity);
+            Entry { text: *text, slot, day: row.occurred.day() }
+        };
+        let entries = pages.texts.iter().zip(rows).map(entry).filter(|entry| seen.insert(entry.text));
+        (rejects.is_empty() && is_within).then(|| entries.collect())
+    }
+}
