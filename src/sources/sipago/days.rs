@@ -5,67 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use super::pages::{Pages, too_many};
 use super::read::Reader;
-use super::{SipagoSource, records, wire};
+use super::{SipagoSource, records};
 use crate::domain::account::SourceKind;
 use crate::domain::day::Day;
 use crate::domain::ledger::Slot;
 use crate::domain::row::{Reject, Row};
 use crate::sources::newest::{Entry, Front, Newest};
-use crate::sources::{Fingerprint, Listed, Reading, Snapshot, SourceError, is_recognised, json};
-
-/// Pages as they come.
-#[derive(Default)]
-struct Pages {
-    bodies: Vec<Bytes>,
-    /// The rows' texts as hashes, in their order.
-    texts: Vec<u128>,
-    /// The same, each once.
-    once: Vec<u128>,
-    seen: HashSet<u128>,
-    hash: Xxh3,
-}
-
-impl Pages {
-    /// Takes in the page of this number; returns whether there are more.
-    fn take(&mut self, number: u32, answer: Bytes) -> Result<bool, SourceError> {
-        self.hash.update(&answer);
-        let page: wire::Page<'_> = json::object(&answer)?;
-        let told = json::text(page.page).and_then(|text| text.parse::<u32>().ok());
-        if let Some(told) = told.filter(|told| *told != number) {
-            return Err(SourceError::Contract(format!("page {number} was asked for and page {told} came")));
-        }
-        // A guess could take the first page for the whole.
-        let Some(more) = json::yes_or_no(page.exist_more) else {
-            return Err(SourceError::Contract(String::from("a page does not tell `existMore`")));
-        };
-        let rows = json::list("listTrx", page.list_trx)?;
-        let before = self.once.len();
-        for raw in &rows {
-            let text = xxh3_128(raw.get().as_bytes());
-            self.texts.push(text);
-            if self.seen.insert(text) {
-                self.once.push(text);
-            }
-        }
-        let fresh = self.once.len() > before;
-        // A page in the place of another: whatever stood on that one would be missing from a reading that looks whole.
-        if !fresh && !rows.is_empty() {
-            return Err(SourceError::Contract(format!("page {number} repeats what came before it")));
-        }
-        if !fresh && more {
-            return Err(SourceError::Contract(format!("page {number} brings nothing new and promises more")));
-        }
-        self.bodies.push(answer);
-        Ok(more)
-    }
-
-    fn fingerprint(&self) -> Fingerprint {
-        self.hash.digest128()
-    }
-}
+use crate::sources::{Fingerprint, Listed, Reading, Snapshot, SourceError, is_recognised};
 
 impl SipagoSource {
     /// All pages until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is only read
@@ -105,7 +54,7 @@ impl SipagoSource {
                 return Ok(Reading::Snapshot(snapshot));
             }
         }
-        Err(SourceError::Contract(format!("the list is longer than `max_pages` ({})", common.max_pages)))
+        Err(too_many(common.max_pages))
     }
 
     /// A reading of all pages.

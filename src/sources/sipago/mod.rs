@@ -3,6 +3,7 @@
 pub mod client;
 mod days;
 mod deposits;
+mod pages;
 mod probe;
 mod read;
 mod wire;

@@ -21,7 +21,6 @@ mod qr;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -30,12 +29,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
-use xxhash_rust::xxh3::xxh3_128;
 
 pub use self::deposits::{Deposit, DepositState, Named};
 pub use self::links::{NewLink, Order, OrderItem, OrderLinkRequest, OrderPayment};
 pub use self::movements::{Commission, Movement, MovementItem, MovementPayment};
 pub use self::qr::Qr;
+use super::pages::{self, Pages};
 use super::wire;
 use crate::config::SipagoAccount;
 use crate::http::{Method, Request, Response, Transport};
@@ -130,32 +129,17 @@ impl SipagoClient {
     /// All pages of a list until `existMore` is false. Rows have ids, so that a row that is pushed to the next page is
     /// only read twice; one that is skipped is read the next time.
     pub(super) async fn pages(&self, list: &str, body: &str) -> Result<Vec<Bytes>, CallError> {
-        let (mut bodies, mut seen) = (Vec::new(), HashSet::new());
-        let contract = |reason: String| Err(broken(SourceError::Contract(reason)));
+        let mut pages = Pages::default();
         let most = self.config.common.max_pages;
         for number in 0..most {
             let answer = self.post(&format!("{list}/page/{number}"), body.to_owned()).await?;
-            let page: wire::Page<'_> = json::object(&answer).map_err(broken)?;
-            let told = json::text(page.page).and_then(|text| text.parse::<u32>().ok());
-            if let Some(told) = told.filter(|told| *told != number) {
-                return contract(format!("page {number} was asked for and page {told} came"));
-            }
-            // A guess could take the first page for the whole.
-            let Some(more) = json::yes_or_no(page.exist_more) else {
-                return contract(String::from("a page does not tell `existMore`"));
-            };
-            let rows = json::list("listTrx", page.list_trx).map_err(broken)?;
-            let fresh = rows.into_iter().fold(false, |fresh, row| seen.insert(xxh3_128(row.get().as_bytes())) | fresh);
-            bodies.push(answer);
+            let more = pages.take(number, answer).map_err(broken)?;
             self.pages_read.fetch_add(1, Ordering::Relaxed);
             if !more {
-                return Ok(bodies);
-            }
-            if !fresh {
-                return contract(format!("page {number} brings nothing new and promises more"));
+                return Ok(pages.bodies);
             }
         }
-        contract(format!("the list is longer than `max_pages` ({most})"))
+        Err(broken(pages::too_many(most)))
     }
 
     async fn call(&self, method: Method, path: &str, body: Option<String>, intent: Intent) -> Result<Bytes, CallError> {
