@@ -287,6 +287,20 @@ fn a_row_that_changes_state_while_the_pages_shift_is_not_a_second_payment() {
     let mut town = Town::default();
     assert_eq!(town.facts(&[credit("b", StatusKind::Pending), approved("b")], PAGED).len(), 1);
     assert_eq!(town.read(&[approved("b")], PAGED).findings.len(), 0);
+    // Nor when the earlier state was announced and the later one is all that is left.
+    assert_eq!(town.facts(&[approved("b"), credit("b", StatusKind::Reversed)], PAGED), []);
+    assert_eq!(town.facts(&[credit("b", StatusKind::Reversed)], PAGED), [(1, Refunded)]);
+    assert_eq!(town.facts(&[credit("b", StatusKind::Reversed)], PAGED), []);
+}
+
+#[test]
+fn a_second_payment_is_confirmed_although_another_payers_row_vanished() {
+    let mut town = Town::default();
+    let (one, other) = (from(approved("b"), "20-11111111-2", "A"), from(approved("b"), "20-22222222-3", "B"));
+    assert_eq!(town.facts(&[one.clone(), other], PAGED).len(), 2);
+    let twins = [one.clone(), one];
+    assert_eq!(town.facts(&twins, PAGED), []);
+    assert_eq!(town.facts(&twins, PAGED), [(3, Credited)]);
 }
 
 #[test]

@@ -5,6 +5,9 @@
 //! saw it last: exact matches first, then equal payers as far as they are known, then as many compatible ones as can be
 //! paired at all. The first two are sorted merges, so that a thousand unchanged rows cost a sort and no more. Of equally
 //! large pairings it is always the same one, whatever the order of the rows: see [`Pairing::augment`].
+//!
+//! What waits for a second opinion has what the others leave: a row that two pages showed in two states is one payment,
+//! and of it the later state may be all that is left the next time.
 
 use super::{Memory, Party, Traits, look};
 
@@ -19,14 +22,20 @@ pub(super) fn pair(memories: &[Memory], rows: &[Traits]) -> Vec<Option<usize>> {
     let mut same = Pairing::none(memories, rows);
     let last_look = |memory: &Memory| (memory.last_look(), (memory.missing_since.is_some(), youngest(memory)));
     same.merge(memories, rows, last_look, |row| look(row.party, row.details));
-    if same.of_row.iter().all(Option::is_some) {
+    if same.of_row.iter().all(Option::is_some) && same.is_agreed(memories) {
         return same.of_row;
     }
     let mut pairing = Pairing::none(memories, rows);
-    let exact = |memory: &Memory| ((memory.party, memory.details), youngest(memory));
-    pairing.merge(memories, rows, exact, |row| (row.party, row.details));
-    pairing.join(memories, rows);
-    pairing.augment(memories, rows);
+    let is_waiting = memories.iter().any(|memory| memory.ordinal == 0);
+    for waits in [false, true].into_iter().take(1 + usize::from(is_waiting)) {
+        for (_, taken) in memories.iter().zip(&mut pairing.taken).filter(|(memory, _)| memory.ordinal == 0) {
+            *taken = !waits;
+        }
+        let exact = |memory: &Memory| ((memory.party, memory.details), youngest(memory));
+        pairing.merge(memories, rows, exact, |row| (row.party, row.details));
+        pairing.join(memories, rows);
+        pairing.augment(memories, rows);
+    }
     pairing.of_row
 }
 
@@ -40,7 +49,19 @@ impl Pairing {
         Self { of_row: vec![None; rows.len()], taken: vec![false; memories.len()] }
     }
 
-    /// Pairs what has the same key; of a memory this comes with how much it is preferred among its like.
+    /// Whether nothing that waits for a second opinion is taken before all that needs none.
+    fn is_agreed(&self, memories: &[Memory]) -> bool {
+        let taken = |waits: bool| {
+            memories
+                .iter()
+                .zip(&self.taken)
+                .filter(move |(memory, _)| (memory.ordinal == 0) == waits)
+                .map(|(_, taken)| *taken)
+        };
+        !taken(true).any(|taken| taken) || taken(false).all(|taken| taken)
+    }
+
+    /// Pairs what is left and has the same key; of a memory this comes with how much it is preferred among its like.
     fn merge<K: Ord + Copy, P: Ord>(
         &mut self,
         memories: &[Memory],
@@ -48,8 +69,10 @@ impl Pairing {
         of_memory: impl Fn(&Memory) -> (K, P),
         of_row: impl Fn(&Traits) -> K,
     ) {
-        let mut left: Vec<_> = memories.iter().enumerate().map(|(index, memory)| (of_memory(memory), index)).collect();
-        let mut right: Vec<_> = rows.iter().enumerate().map(|(index, row)| (of_row(row), index)).collect();
+        let free = memories.iter().zip(&self.taken).enumerate().filter(|(_, (_, taken))| !**taken);
+        let mut left: Vec<_> = free.map(|(index, (memory, _))| (of_memory(memory), index)).collect();
+        let alone = rows.iter().zip(&self.of_row).enumerate().filter(|(_, (_, pair))| pair.is_none());
+        let mut right: Vec<_> = alone.map(|(index, (row, _))| (of_row(row), index)).collect();
         left.sort_unstable();
         right.sort_unstable();
         let mut left = left.into_iter().peekable();

@@ -55,9 +55,16 @@ impl Model {
         let mut free: Vec<usize> =
             (0..self.occurrences.len()).filter(|i| self.occurrences[*i].bucket == name).collect();
         let mut pairs = self.unchanged(&traits, &free).unwrap_or_else(|| {
-            let (mut rows, mut memories) = (free_rows.clone(), free.clone());
-            let mut pairs = self.alike(&traits, &mut rows, &mut memories);
-            pairs.extend(self.largest(&traits, &rows, &memories));
+            let mut rows = free_rows.clone();
+            let (waiting, agreed): (Vec<usize>, Vec<usize>) =
+                free.iter().partition(|i| self.occurrences[**i].ordinal == 0);
+            let mut pairs = Vec::new();
+            // What waits for a second opinion has what the others leave.
+            for mut memories in [agreed, waiting] {
+                pairs.extend(self.alike(&traits, &mut rows, &mut memories));
+                pairs.extend(self.largest(&traits, &rows, &memories));
+                rows.retain(|row| !pairs.iter().any(|(taken, _)| taken == row));
+            }
             pairs
         });
         free_rows.retain(|row| !pairs.iter().any(|(taken, _)| taken == row));
@@ -139,7 +146,10 @@ impl Model {
             left.retain(|i| *i != found);
             Some((row, found))
         };
-        traits.iter().enumerate().map(find).collect()
+        let pairs: Vec<(usize, usize)> = traits.iter().enumerate().map(find).collect::<Option<_>>()?;
+        let waits = |i: &usize| self.occurrences[*i].ordinal == 0;
+        let is_agreed = !pairs.iter().any(|(_, i)| waits(i)) || left.iter().all(waits);
+        is_agreed.then_some(pairs)
     }
 
     /// Pairs what is exactly alike, then what has the same payer as far as one is known.
