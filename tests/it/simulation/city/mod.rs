@@ -37,6 +37,8 @@ struct Sold {
     refund: Option<RefundShown>,
     parts: u32,
     by_link: bool,
+    /// Its refund was shown by a row of its own, and by a flag.
+    shown: (bool, bool),
 }
 
 /// A fact that stood there before anybody looked.
@@ -57,6 +59,8 @@ pub(super) struct City {
     sales: Vec<Sold>,
     pub(super) links: Vec<String>,
     hidden: Vec<(RowId, u64)>,
+    /// Amounts of transfers that were ever out of sight.
+    vanished: BTreeSet<i64>,
     cashins: u64,
     /// The farthest that a row is back-dated, in hours.
     depth: i64,
@@ -84,6 +88,7 @@ impl City {
             sales: Vec::new(),
             links: Vec::new(),
             hidden: Vec::new(),
+            vanished: BTreeSet::new(),
             cashins: 0,
             depth,
             history: Vec::new(),
@@ -146,7 +151,7 @@ impl City {
         let (cents, at) = (self.amount(), self.shifted(minutes));
         let id = self.world.sipago_sale_with(Money::from_cents(cents), |sale| sale.at = at);
         self.printed.insert(cents, at);
-        self.sales.push(Sold { id, cents, refund: None, parts: 0, by_link: false });
+        self.sales.push(Sold { id, cents, refund: None, parts: 0, by_link: false, shown: (false, false) });
         cents
     }
 
@@ -237,7 +242,14 @@ impl City {
                 let Some(payment) = self.world.order_pay(&link) else { return };
                 let order = self.world.order(&link).unwrap();
                 let id = order.payments.iter().find(|one| one.id == payment).and_then(|one| one.movement).unwrap();
-                self.sales.push(Sold { id, cents: order.amount.cents(), refund: None, parts: 0, by_link: true });
+                self.sales.push(Sold {
+                    id,
+                    cents: order.amount.cents(),
+                    refund: None,
+                    parts: 0,
+                    by_link: true,
+                    shown: (false, false),
+                });
             }
             44..46 => drop(self.world.order_deny(&link)),
             46..48 => drop(self.world.order_refund(&link)),
@@ -321,7 +333,10 @@ impl City {
     fn refund(&mut self) {
         let Some(index) = self.any_sale(|sale| sale.parts == 0) else { return };
         let shown = *self.rng.choice(&[RefundShown::Flag, RefundShown::Row, RefundShown::Both]).unwrap();
-        self.sales[index].refund = Some(shown);
+        let sale = &mut self.sales[index];
+        sale.refund = Some(shown);
+        sale.shown.0 |= shown != RefundShown::Flag;
+        sale.shown.1 |= shown != RefundShown::Row;
         self.trace.say(format_args!("city: refund {:?} {shown:?}", self.sales[index]));
         self.world.sipago_refund(self.sales[index].id, shown);
     }
@@ -336,6 +351,13 @@ impl City {
     /// Whether nothing need be told of this amount.
     pub(super) fn is_lost(&self, cents: i64) -> bool {
         self.lost.contains(&cents)
+    }
+
+    /// How many refunds of this amount were shown by the order and by a row that knows the sale only: who never saw the
+    /// sale itself cannot know that they are one.
+    pub(super) fn shown_apart(&self, cents: i64) -> usize {
+        let apart = |sale: &&Sold| sale.cents == cents && sale.by_link && sale.shown == (true, true);
+        self.sales.iter().filter(apart).count()
     }
 
     /// How many rows of this amount were pending and are no more: their pending state may have passed unseen.

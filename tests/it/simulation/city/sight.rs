@@ -2,7 +2,7 @@
 
 use pregonero::sandbox::world::{RowId, Status};
 
-use super::City;
+use super::{City, Transfer};
 use crate::simulation::nights::{Gap, Unseen};
 
 impl City {
@@ -11,7 +11,8 @@ impl City {
         if let Some((row, _)) = self.hidden.pop().filter(|(row, _)| row.0 != 0) {
             self.world.telepagos_show(row);
         } else if let Some(index) = self.any_transfer(|_| true) {
-            let id = self.transfers[index].id;
+            let Transfer { id, cents, .. } = self.transfers[index];
+            self.vanished.insert(cents);
             self.world.telepagos_hide(id);
             self.hidden.push((id, 0));
         }
@@ -53,6 +54,12 @@ impl City {
             self.world.telepagos_hide(row);
             self.world.sipago_hide(sale);
         }
+    }
+
+    /// How many transfers of this amount there are, if one of them was ever out of sight.
+    pub(in crate::simulation) fn twins_of_vanished(&self, cents: i64) -> usize {
+        let twins = self.transfers.iter().filter(|transfer| transfer.cents == cents).count();
+        if self.vanished.contains(&cents) && twins > 1 { twins } else { 0 }
     }
 
     /// Something happens that no poll is shown.
