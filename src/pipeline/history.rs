@@ -78,6 +78,9 @@ pub(super) fn next_state(
             Some(last) if *from <= last.next() => last.max(today),
             Some(last) => last,
         });
+    } else if let Some(last) = state.read_through.filter(|last| *from <= last.next() && *to < today) {
+        // A gap that is closed in pieces.
+        state.read_through = Some(last.max(*to));
     }
     // The floor follows the look-back: what a later, larger look-back adds below it is a baseline. It goes no further than
     // all days were read: after a pause that is longer than the look-back, the days between are news and no history.

@@ -58,6 +58,29 @@ async fn after_a_pause_longer_than_the_look_back_the_days_between_are_news_even_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_gap_that_is_too_long_to_be_read_at_once_is_closed_in_pieces() {
+    let mut town = Town::new();
+    town.policy.lookback_days = 10;
+    town.policy.flood.limit = 0;
+    town.watch(&mut town.watcher(), MINUTE).await;
+    tokio::time::advance(Duration::from_secs(40 * 86_400)).await;
+    let days = ["2026-11-22", "2026-11-30", "2026-12-09", "2026-12-19", "2026-12-30"];
+    let rows: Vec<Row> =
+        (1..).zip(1..).zip(days).map(|((id, pesos), day)| sale(id, pesos, &format!("{day}T09:00:00"))).collect();
+    town.upstream.list(&rows);
+    *town.upstream.most_days.lock().unwrap() = Some(9);
+    let mut watcher = town.watcher();
+    town.watch(&mut watcher, 10 * MINUTE).await;
+    let mut cried = town.cried().await;
+    cried.sort();
+    assert_eq!(cried, (1..=5).map(|n| format!("credit.received {n}.00")).collect::<Vec<_>>());
+    // A larger look-back finds nothing that is new: all of it was read.
+    town.policy.lookback_days = 60;
+    town.watch(&mut town.watcher(), 20 * MINUTE).await;
+    assert_eq!(town.cried().await.len(), 5);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_flood_of_thousands_is_held_as_one() {
     let town = Town::new();
     let mut watcher = town.watcher();

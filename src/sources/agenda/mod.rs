@@ -5,6 +5,7 @@
 //! and everything that is due meanwhile stays due.
 
 mod follow;
+mod gap;
 mod hinted;
 mod kept;
 mod tempo;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use self::follow::Follow;
+use self::gap::Gap;
 use self::hinted::Hinted;
 pub use self::hinted::MOST as MOST_HINTED;
 pub use self::kept::Kept;
@@ -194,6 +196,7 @@ pub struct Agenda {
     next_watch: u64,
     /// No hinted watch is asked before.
     hinted_from: Duration,
+    gap: Gap,
     /// A cold sweep under way.
     sweep: Option<Sweep>,
     /// Nothing is asked before: the upstream wants a pause, or the credentials are wrong.
@@ -228,6 +231,7 @@ impl Agenda {
             watches,
             next_watch,
             hinted_from,
+            gap: Gap::default(),
             sweep: None,
             paused_until,
             refusals: 0,
@@ -259,19 +263,7 @@ impl Agenda {
         };
         let item = entry.item;
         let task = match item {
-            Item::Hot => {
-                let yesterday = today.plus(-1);
-                let from = match read_through {
-                    // Long readings may be too large for the account: while they fail, every other one is short.
-                    Some(last) if (last < yesterday || last > today.next()) && entry.failures % 2 == 0 => {
-                        // After a gap a week at the least: a clock that ran ahead may have written that, so that how far was
-                        // really read is not known.
-                        last.min(today.plus(-WARM_DAYS))
-                    }
-                    Some(_) | None => yesterday,
-                };
-                Task::Days { from, to: today.next() }
-            }
+            Item::Hot => self.gap.task(today, read_through),
             Item::Warm => Task::Days { from: today.plus(-WARM_DAYS), to: today.next() },
             Item::Cold => self.chunk(today),
             // Neither can be missing: entries are made from watches, and a probe is due only where there is one. Asking for
@@ -334,8 +326,11 @@ impl Agenda {
         Task::Days { from: to.plus(1 - CHUNK_DAYS).max(oldest).min(to), to }
     }
 
-    /// Moves the cold sweep on; true while it is not at its end.
+    /// Moves the cold sweep, or the closing of a gap, on; true while it is not at its end.
     fn advance(&mut self, work: &Work, feedback: &Feedback<'_>) -> bool {
+        if work.item == Item::Hot {
+            return self.gap.was_read(&work.task, !matches!(feedback, Feedback::Failed(_)));
+        }
         let (Item::Cold, Task::Days { from, .. }, Feedback::Done) = (&work.item, &work.task, feedback) else {
             return false;
         };
