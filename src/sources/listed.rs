@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -33,12 +34,12 @@ pub struct Listed {
     /// Of the words that they were read by.
     stamp: u64,
     rows: HashMap<u128, Place, BuildHasherDefault<TextHasher>>,
-    pages: Option<Newest>,
+    pages: Option<Arc<Newest>>,
 }
 
 impl std::fmt::Debug for Listed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Listed({})", self.pages.as_ref().map_or(self.rows.len(), Newest::len))
+        write!(f, "Listed({})", self.pages().map_or(self.rows.len(), Newest::len))
     }
 }
 
@@ -49,13 +50,13 @@ impl Listed {
     }
 
     /// Of a list in pages.
-    pub(super) fn of_pages(pages: Newest) -> Self {
+    pub(super) fn of_pages(pages: Arc<Newest>) -> Self {
         Self { pages: Some(pages), ..Self::default() }
     }
 
     /// The list in pages that it is of.
-    pub(super) const fn pages(&self) -> Option<&Newest> {
-        self.pages.as_ref()
+    pub(super) fn pages(&self) -> Option<&Newest> {
+        self.pages.as_deref()
     }
 
     /// Whether it is of any use to whoever reads by the words of this stamp.

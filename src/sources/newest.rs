@@ -6,7 +6,7 @@
 //! seen. Fit for rows with ids only: counting twins needs a whole reading.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
@@ -46,12 +46,8 @@ pub(super) struct Front {
 }
 
 impl Newest {
-    /// A list that was just read to its end.
-    pub(super) fn whole(entries: impl IntoIterator<Item = Entry>) -> Self {
-        Self::of(entries, Stopwatch::start())
-    }
-
-    fn of(entries: impl IntoIterator<Item = Entry>, whole: Stopwatch) -> Self {
+    /// A list, and since when it is known to its end.
+    pub(super) fn of(entries: impl IntoIterator<Item = Entry>, whole: Stopwatch) -> Self {
         let mut newest = Self { entries: Vec::new(), places: HashMap::new(), whole };
         for entry in entries {
             newest.places.entry(entry.text).or_insert_with(|| {
@@ -67,7 +63,7 @@ impl Newest {
         self.entries.len()
     }
 
-    /// How long ago it was read to its end.
+    /// How long ago the reading began that went to its end.
     pub(super) fn since_whole(&self) -> Duration {
         self.whole.elapsed()
     }
@@ -77,9 +73,9 @@ impl Newest {
         self.places.contains_key(&text)
     }
 
-    /// Whether the list begins with these texts, each once.
+    /// Whether the list begins with these texts, each once, and goes on.
     pub(super) fn begins_with(&self, texts: &[u128]) -> bool {
-        texts.len() <= self.entries.len() && self.entries.iter().zip(texts).all(|(entry, text)| entry.text == *text)
+        texts.len() < self.entries.len() && self.entries.iter().zip(texts).all(|(entry, text)| entry.text == *text)
     }
 
     /// What the first pages, each row of them once, say of the rest. `None` when they say nothing: what is known does not
@@ -104,9 +100,11 @@ impl Newest {
         let moved = rest.clone().any(|entry| listed.contains(&entry.slot));
         // Of what vanished nobody knows whether it slipped to the next page; rows that changed are in their places.
         let is_clear = !moved && gone.is_subset(&listed) && inside.is_subset(&gone);
+        // There are more rows, but none is known.
+        let goes_on = next < self.entries.len();
         // After a last row that is new there may be more of them.
         let ends_in_known = front.last().is_some_and(|last| self.has(last.text));
-        (is_clear && ends_in_known).then(|| Front {
+        (is_clear && ends_in_known && goes_on).then(|| Front {
             rest: rest.clone().map(|entry| (entry.day, entry.slot)).collect(),
             now: Self::of(front.iter().chain(rest).copied(), self.whole),
         })
@@ -137,23 +135,29 @@ impl Newest {
 #[derive(Debug)]
 pub(super) struct Order(Mutex<Proofs>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Proofs {
     seen: u32,
     /// Zero: it is believed, whatever is seen.
     needed: u32,
+    /// The last whole reading. It is learnt from even where somebody else wrote to the ledgers since, so that nothing may be
+    /// left out beside it: the reading of the week often comes before the hot one to what was slipped in.
+    last: Option<(Span, Arc<Newest>)>,
 }
+
+/// The first day and the last.
+type Span = (Day, Day);
 
 impl Default for Order {
     fn default() -> Self {
-        Self(Mutex::new(Proofs { seen: 0, needed: PROOFS }))
+        Self(Mutex::new(Proofs { seen: 0, needed: PROOFS, last: None }))
     }
 }
 
 impl Order {
     /// One that is believed unseen, and in spite of what is seen.
     pub(super) fn believed() -> Self {
-        Self(Mutex::new(Proofs { seen: 0, needed: 0 }))
+        Self(Mutex::new(Proofs { seen: 0, needed: 0, last: None }))
     }
 
     /// Whether it was seen often enough.
@@ -162,15 +166,20 @@ impl Order {
         proofs.seen >= proofs.needed
     }
 
-    /// Takes in two readings, one after the other; the second is whole.
-    pub(super) fn learn(&self, before: &Newest, now: &Newest) {
-        let Some(is_kept) = before.is_kept_by(now) else { return };
+    /// Takes in a whole reading of these days.
+    pub(super) fn learn(&self, days: Span, now: &Arc<Newest>) {
         let mut proofs = self.proofs();
-        *proofs = if is_kept {
-            Proofs { seen: proofs.seen.saturating_add(1), ..*proofs }
-        } else {
-            Proofs { seen: 0, needed: (proofs.needed * 2).min(MOST_PROOFS) }
-        };
+        let before = proofs.last.replace((days, Arc::clone(now)));
+        // Days that are added below bring old rows.
+        let before = before.filter(|(before, _)| before.0 <= days.0);
+        match before.and_then(|(_, before)| before.is_kept_by(now)) {
+            Some(true) => proofs.seen = proofs.seen.saturating_add(1),
+            Some(false) => {
+                proofs.seen = 0;
+                proofs.needed = (proofs.needed * 2).min(MOST_PROOFS);
+            }
+            None => {}
+        }
     }
 
     fn proofs(&self) -> std::sync::MutexGuard<'_, Proofs> {

@@ -38,7 +38,7 @@ impl Bank {
     }
 }
 
-fn account() -> SipagoAccount {
+pub(super) fn account() -> SipagoAccount {
     let second = Duration::from_secs(1);
     let number = |n| std::num::NonZeroU32::new(n).unwrap();
     let common = AccountConfig {

@@ -7,6 +7,7 @@ mod follow;
 mod fragile;
 mod history;
 mod market;
+mod newest;
 mod pace;
 mod pairing;
 mod watches;

@@ -45,13 +45,8 @@ impl Watcher {
     /// Closes the next day that is due, if any. Called after a listing was read, so that nothing is asked while the
     /// upstream does not answer; what fails is tried again after a later reading.
     pub(super) async fn close_due(&mut self) -> Result<(), WatchError> {
-        let now = self.started.elapsed();
-        let Some(Closer { nightly, not_before, .. }) = self.closer.as_ref() else { return Ok(()) };
-        if now < *not_before {
-            return Ok(());
-        }
-        let nightly = *nightly;
-        let Some(day) = self.day_due(nightly).await? else { return Ok(()) };
+        let Some(day) = self.day_due().await? else { return Ok(()) };
+        self.say_what_stays_open(day).await?;
         let result = self.close(day).await;
         let chance = self.clock.chance();
         if let Some(closer) = &mut self.closer {
@@ -75,19 +70,26 @@ impl Watcher {
         }
     }
 
-    async fn day_due(&mut self, nightly: Nightly) -> Result<Option<Day>, StoreError> {
+    /// The day that is to be closed now, if any.
+    pub(super) async fn day_due(&mut self) -> Result<Option<Day>, StoreError> {
+        let now = self.started.elapsed();
+        let Some(Closer { nightly, .. }) = self.closer.as_ref().filter(|closer| now >= closer.not_before) else {
+            return Ok(None);
+        };
+        let nightly = *nightly;
         let state = self.state().await?.state;
         let zone = &self.herald.zone;
         let Some(first) = reconcile::first_day(&state, zone) else { return Ok(None) };
         // Nothing is known of days that the look-back does not reach.
         let nightly = Nightly { days: nightly.days.min(self.policy.lookback_days).max(1), ..nightly };
-        let due = nightly.due(self.clock.now(), zone, first, state.closed_through);
-        if let (Some(day), Some(last)) = (due, state.closed_through)
-            && day > last.next()
-        {
+        Ok(nightly.due(self.clock.now(), zone, first, state.closed_through))
+    }
+
+    async fn say_what_stays_open(&mut self, day: Day) -> Result<(), StoreError> {
+        if let Some(last) = self.state().await?.state.closed_through.filter(|last| day > last.next()) {
             warn!(account.name = %self.herald.account, from = %last.next(), to = %day.plus(-1), "these days are too long ago to be closed; they stay open");
         }
-        Ok(due)
+        Ok(())
     }
 
     /// Reads a day anew and holds it against what was announced. False when it must wait, because nothing was read of it yet.

@@ -38,7 +38,8 @@ pub(super) enum WatchError {
 impl Watcher {
     /// Reads a task and commits its news. Returns whether the watched thing is at its end.
     pub(super) async fn poll(&mut self, task: &Task) -> Result<bool, WatchError> {
-        let ended = match self.read(task, self.memory.known(task)).await? {
+        let known = self.known(task).await?;
+        let ended = match self.read(task, known).await? {
             Reading::Unchanged => {
                 let ended = self.ended.contains(task);
                 self.settle_watches(task, &[], ended);
@@ -60,6 +61,14 @@ impl Watcher {
         };
         self.write_watches().await?;
         Ok(ended)
+    }
+
+    /// The last answer to a task. Before a day is closed nothing is left out beside it: what the closing finds first counts
+    /// as listed and not announced.
+    async fn known(&mut self, task: &Task) -> Result<Option<Known>, StoreError> {
+        let known = self.memory.known(task);
+        let is_closing = matches!(task, Task::Days { .. }) && known.is_some() && self.day_due().await?.is_some();
+        Ok(known.map(|known| Known { listed: known.listed.filter(|_| !is_closing), ..known }))
     }
 
     /// Reads.

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::pages::{Pages, too_many};
 use super::read::Reader;
 use super::{SipagoSource, records};
+use crate::clock::Stopwatch;
 use crate::domain::account::SourceKind;
 use crate::domain::day::Day;
 use crate::domain::ledger::Slot;
@@ -29,11 +30,11 @@ impl SipagoSource {
         known: Option<Fingerprint>,
         listed: Option<&Newest>,
     ) -> Result<Reading, SourceError> {
-        let read_at = self.clock.now();
+        let (read_at, began) = (self.clock.now(), Stopwatch::start());
         let common = &self.client.config.common;
         let days = (from, to);
         let is_due = listed.is_some_and(|listed| listed.since_whole() >= common.poll.warm);
-        let may_end = listed.filter(|_| self.client.config.early_stop && !is_due && self.order.holds());
+        let mut may_end = listed.filter(|_| self.client.config.early_stop && !is_due && self.order.holds());
         let body = format!(r#"{{"startDate":"{from}","endDate":"{to}"}}"#);
         let mut pages = Pages::default();
         for number in 0..common.max_pages {
@@ -44,14 +45,18 @@ impl SipagoSource {
                 if known == Some(pages.fingerprint()) && !is_due {
                     return Ok(Reading::Unchanged);
                 }
-                return self.whole(days, &pages, listed, read_at).map(Reading::Snapshot);
+                return self.whole(days, &pages, began, read_at).map(Reading::Snapshot);
             }
             let Some(before) = may_end else { continue };
             if before.begins_with(&pages.once) {
                 return Ok(Reading::Unchanged);
             }
-            if let Some(snapshot) = self.news(days, &pages, before, read_at)? {
-                return Ok(Reading::Snapshot(snapshot));
+            if pages.once.last().is_some_and(|text| before.has(*text)) {
+                if let Some(snapshot) = self.news(days, &pages, before, read_at)? {
+                    return Ok(Reading::Snapshot(snapshot));
+                }
+                // What one page contradicts another one seldom mends, and each try reads all of them again.
+                may_end = None;
             }
         }
         Err(too_many(common.max_pages))
@@ -62,20 +67,18 @@ impl SipagoSource {
         &self,
         days: (Day, Day),
         pages: &Pages,
-        before: Option<&Newest>,
+        began: Stopwatch,
         read_at: Timestamp,
     ) -> Result<Snapshot, SourceError> {
         let (rows, rejects) = self.movements(&pages.bodies)?;
         let mut snapshot = Snapshot::whole(SourceKind::Movements, read_at, rows, rejects, pages.fingerprint());
-        // One page is as cheap as it can be.
-        if pages.bodies.len() > 1
-            && is_recognised(days.0, days.1)
-            && let Some(now) = self.entries(days, pages, &snapshot).map(Newest::whole)
+        if is_recognised(days.0, days.1)
+            && let Some(entries) = self.entries(days, pages, &snapshot)
         {
-            if let Some(before) = before {
-                self.order.learn(before, &now);
-            }
-            snapshot.listed = Some(Arc::new(Listed::of_pages(now)));
+            let now = Arc::new(Newest::of(entries, began));
+            self.order.learn(days, &now);
+            // One page is as cheap as it can be.
+            snapshot.listed = (pages.bodies.len() > 1).then(|| Arc::new(Listed::of_pages(now)));
         }
         Ok(snapshot)
     }
@@ -88,14 +91,11 @@ impl SipagoSource {
         before: &Newest,
         read_at: Timestamp,
     ) -> Result<Option<Snapshot>, SourceError> {
-        if pages.texts.last().is_none_or(|text| !before.has(*text)) {
-            return Ok(None);
-        }
         let (rows, rejects) = self.movements(&pages.bodies)?;
         let snapshot = Snapshot::whole(SourceKind::Movements, read_at, rows, rejects, pages.fingerprint());
         let front = self.entries(days, pages, &snapshot).and_then(|front| before.look(&front));
         let Some(Front { rest, now }) = front else { return Ok(None) };
-        Ok(Some(Snapshot { same: rest, listed: Some(Arc::new(Listed::of_pages(now))), ..snapshot }))
+        Ok(Some(Snapshot { same: rest, listed: Some(Arc::new(Listed::of_pages(Arc::new(now)))), ..snapshot }))
     }
 
     fn movements(&self, bodies: &[Bytes]) -> Result<(Vec<Row>, Vec<Reject>), SourceError> {
