@@ -78,9 +78,10 @@ impl Newest {
         texts.len() < self.entries.len() && self.entries.iter().zip(texts).all(|(entry, text)| entry.text == *text)
     }
 
-    /// What the first pages, each row of them once, say of the rest. `None` when they say nothing: what is known does not
+    /// What the first pages say of the rest. `None` when they say nothing: what is known does not
     /// begin on them, or stands in another order, or among news.
-    pub(super) fn look(&self, front: &[Entry]) -> Option<Front> {
+    pub(super) fn look(&self, front: &Self) -> Option<Front> {
+        let front = &front.entries;
         let first = front.iter().position(|entry| self.has(entry.text))?;
         let (mut next, mut gone, mut inside) = (0, HashSet::new(), HashSet::new());
         for entry in front.iter().skip(first) {

@@ -1,6 +1,5 @@
 //! The movements of some days: all pages, or as many as bring news where that is seen to be safe.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -52,7 +51,7 @@ impl SipagoSource {
                 return Ok(Reading::Unchanged);
             }
             if pages.once.last().is_some_and(|text| before.has(*text)) {
-                if let Some(snapshot) = self.news(days, &pages, before, read_at)? {
+                if let Some(snapshot) = self.news(days, &pages, before, (began, read_at))? {
                     return Ok(Reading::Snapshot(snapshot));
                 }
                 // What one page contradicts another one seldom mends, and each try reads all of them again.
@@ -72,10 +71,11 @@ impl SipagoSource {
     ) -> Result<Snapshot, SourceError> {
         let (rows, rejects) = self.movements(&pages.bodies)?;
         let mut snapshot = Snapshot::whole(SourceKind::Movements, read_at, rows, rejects, pages.fingerprint());
-        if is_recognised(days.0, days.1)
-            && let Some(entries) = self.entries(days, pages, &snapshot)
+        if self.client.config.early_stop
+            && is_recognised(days.0, days.1)
+            && let Some(now) = self.list(days, pages, &snapshot, began)
         {
-            let now = Arc::new(Newest::of(entries, began));
+            let now = Arc::new(now);
             self.order.learn(days, &now);
             // One page is as cheap as it can be.
             snapshot.listed = (pages.bodies.len() > 1).then(|| Arc::new(Listed::of_pages(now)));
@@ -89,11 +89,11 @@ impl SipagoSource {
         days: (Day, Day),
         pages: &Pages,
         before: &Newest,
-        read_at: Timestamp,
+        (began, read_at): (Stopwatch, Timestamp),
     ) -> Result<Option<Snapshot>, SourceError> {
         let (rows, rejects) = self.movements(&pages.bodies)?;
         let snapshot = Snapshot::whole(SourceKind::Movements, read_at, rows, rejects, pages.fingerprint());
-        let front = self.entries(days, pages, &snapshot).and_then(|front| before.look(&front));
+        let front = self.list(days, pages, &snapshot, began).and_then(|front| before.look(&front));
         let Some(Front { rest, now }) = front else { return Ok(None) };
         Ok(Some(Snapshot { same: rest, listed: Some(Arc::new(Listed::of_pages(Arc::new(now)))), ..snapshot }))
     }
@@ -103,17 +103,15 @@ impl SipagoSource {
         records(bodies, |position, raw| reader.movement(position, raw))
     }
 
-    /// The rows as entries of a list, each text once; `None` where one cannot be read, or stands on another day, which may be
-    /// left out of the ledgers.
-    fn entries(&self, (from, to): (Day, Day), pages: &Pages, snapshot: &Snapshot) -> Option<Vec<Entry>> {
+    /// What was read as a list in its order; `None` where a row cannot be read, or stands on another day, which may be left out
+    /// of the ledgers.
+    fn list(&self, (from, to): (Day, Day), pages: &Pages, snapshot: &Snapshot, began: Stopwatch) -> Option<Newest> {
         let Snapshot { rows, rejects, .. } = snapshot;
         let is_within = rows.iter().all(|row| (from..=to).contains(&row.occurred.day()));
-        let mut seen = HashSet::with_capacity(pages.once.len());
         let entry = |(text, row): (&u128, &Row)| {
             let slot = Slot::of(&self.client.config.common.name, row.source, &row.identity);
             Entry { text: *text, slot, day: row.occurred.day() }
         };
-        let entries = pages.texts.iter().zip(rows).map(entry).filter(|entry| seen.insert(entry.text));
-        (rejects.is_empty() && is_within).then(|| entries.collect())
+        (rejects.is_empty() && is_within).then(|| Newest::of(pages.texts.iter().zip(rows).map(entry), began))
     }
 }
