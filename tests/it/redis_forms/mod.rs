@@ -75,9 +75,9 @@ async fn a_failover_by_sentinel_under_load_loses_nothing() {
     // that was written since is gone.
     a_burst_is_being_delivered(&house, &mut load).await;
     assert!(redis.servers[first].run().await);
-    redis.servers[1 - first].stalls(true);
+    redis.servers[1 - first].signal("STOP").await;
     redis.becomes_master(first).await;
-    redis.servers[1 - first].stalls(false);
+    redis.servers[1 - first].signal("CONT").await;
     load.strike(20);
     let took = house.all_told("erp", AFTER_A_FAILOVER).await;
     settled(&house, &mut daemon).await;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-use crate::support::{free_port, guarded};
+use crate::support::{free_port, guarded, signal};
 
 /// How long anything of them may take.
 const SOON: Duration = Duration::from_secs(60);
@@ -63,11 +63,9 @@ impl Node {
         self.child.take().unwrap().kill().await.unwrap();
     }
 
-    /// Stops it where it is (`SIGSTOP`), or lets it go on.
-    pub(crate) fn stalls(&self, stalls: bool) {
-        let process = self.child.as_ref().and_then(Child::id).unwrap().to_string();
-        let signal = if stalls { "-STOP" } else { "-CONT" };
-        assert!(std::process::Command::new("kill").args([signal, &process]).status().unwrap().success());
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) async fn signal(&self, name: &str) {
+        signal(self.child.as_ref().unwrap(), name).await;
     }
 
     /// What it answers to a command, as text.

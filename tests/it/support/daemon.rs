@@ -89,9 +89,7 @@ impl Daemon {
 
     /// Sends a signal, such as `TERM`.
     pub(crate) async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it runs");
-        let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await.unwrap();
-        assert!(sent.success(), "the signal was not sent");
+        super::signal(&self.child, name).await;
     }
 
     /// Waits for the end.

@@ -25,6 +25,13 @@ pub(crate) use server::{AccountLease, Server};
 /// How often a predicate is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// Sends a signal, such as `TERM`, to a process that runs.
+pub(crate) async fn signal(child: &Child, name: &str) {
+    let id = child.id().expect("it runs");
+    let sent = Command::new("sh").args(["-c", &format!("kill -{name} {id}")]).status().await.unwrap();
+    assert!(sent.success(), "the signal was not sent");
+}
+
 /// Waits until `holds`; returns how long it took. Fails with `what` after `limit`.
 pub(crate) async fn until(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) -> Duration {
     let watch = Stopwatch::start();
